@@ -1,0 +1,46 @@
+import type { Duplex } from "node:stream";
+import type { Hello, Task, TaskResult } from "../guest/wire.ts";
+import type { Role } from "../sandbox/sandbox.ts";
+
+/**
+ * The gateway: one child process a cycle, the only exit from a sandbox. CONTROL hands it each sandbox's byte stream;
+ * it answers our own authorities, decides all else by `decide.ts`, logs every decision, and watches what goes up for
+ * fakes. It runs nothing that a model or a guest chose.
+ */
+
+/** A message from a guest to CONTROL. `sandbox` is known by the channel it came on, never by what it says. */
+export type GuestRequest = { sandbox: string; role: Role; method: "GET" | "POST"; path: string; body: unknown };
+export type GuestResponse = { status: number; body: unknown };
+
+/** Something that must be known at once. Each becomes a leaf of the ledger. */
+export type Alarm = {
+  carrier: "fake-credential" | "canary-host" | "mcp-decoy" | "sentinel-file";
+  sandbox: string;
+  /** Which fake, which host, which decoy: our name for it, never a value. */
+  subject: string;
+  /** How it was seen: encoding, place in the request, tool called. */
+  detail: string;
+  /** Wall time in ISO 8601. */
+  at: string;
+};
+
+/** A guest that CONTROL can give work to. */
+export type Guest = {
+  readonly name: string;
+  /** The shim's first word. Rejects when the channel ends before. */
+  readonly hello: Promise<Hello>;
+  /** Runs one task inside. Rejects when the channel ends, or with the signal's reason. Tasks of one guest run one at a time. */
+  run(task: Omit<Task, "id">, signal: AbortSignal): Promise<TaskResult>;
+  readonly closed: Promise<void>;
+};
+
+export type Gateway = {
+  readonly pid: number;
+  /** JSON lines, one per decision. */
+  readonly logPath: string;
+  /** Joins a sandbox's channel to the gateway. */
+  attach(sandbox: { name: string; role: Role; channel: Duplex }): Promise<Guest>;
+  /** Ends every stream now. Idempotent; resolves when the gateway process is gone. */
+  cut(reason: string): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};

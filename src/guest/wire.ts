@@ -1,0 +1,58 @@
+import { z } from "zod";
+
+/**
+ * What crosses the channel. The shim inside is the HTTP/2 client, the gateway the server. Authorities of ours end in
+ * `.weakdoor.internal`; all else is decided by `egress/decide.ts`.
+ *
+ *   broker  POST /v1/hello        Hello            first thing said; 200
+ *           POST /v1/heartbeat    {}               every HEARTBEAT_MS; three missed and the shim exits
+ *           GET  /v1/task         Task | 204       long poll, answered within TASK_POLL_MS
+ *           POST /v1/task/<id>    TaskResult       200
+ *           any other path                         a message to CONTROL, by the route table of the sandbox's role
+ *   model   passed on with our key (lab only)
+ *   source  fetch by source id (lab only)
+ */
+export const AUTHORITY = {
+  broker: "broker.weakdoor.internal",
+  model: "model.weakdoor.internal",
+  source: "source.weakdoor.internal",
+} as const;
+
+/** Where the shim listens inside, as an HTTP proxy. */
+export const PROXY_PORT = 3128;
+export const HEARTBEAT_MS = 1_000;
+export const HEARTBEATS_MISSED_MAX = 3;
+export const TASK_POLL_MS = 20_000;
+
+/** Where the guest runtime is mounted, read-only: node, lib/, and one bundle a program. */
+export const GUEST_DIR = "/.guest";
+export const GUEST_PROGRAMS = ["shim", "probe", "drill", "decoy", "research"] as const;
+export type GuestProgram = (typeof GUEST_PROGRAMS)[number];
+
+export const Hello = z.strictObject({ node: z.string().max(40), pid: z.int().positive() });
+export type Hello = z.infer<typeof Hello>;
+
+/** One program to run inside. CONTROL makes it, never a model; the shim runs it without a shell. */
+export type Task = {
+  id: string;
+  /** A bundle of ours (`program`), or an argv that deterministic code of ours made (a mitigation's script). */
+  run: { program: GuestProgram; args: string[] } | { argv: [string, ...string[]] };
+  env: Record<string, string>;
+  cwd: string;
+  stdin: string;
+  timeoutMs: number;
+  outputBytesMax: number;
+};
+
+/** What came of it. Every byte is the guest's word: bounded here, validated by whoever asked. */
+export const TaskResult = z.strictObject({
+  id: z.string().max(64),
+  code: z.int().nullable(),
+  signal: z.string().max(20).nullable(),
+  stdout: z.string().max(8 * 1024 * 1024),
+  stderr: z.string().max(256 * 1024),
+  isTruncated: z.boolean(),
+  isTimedOut: z.boolean(),
+  durationMs: z.number().nonnegative(),
+});
+export type TaskResult = z.infer<typeof TaskResult>;

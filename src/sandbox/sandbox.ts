@@ -1,0 +1,100 @@
+import type { Duplex } from "node:stream";
+
+/**
+ * A sandbox: a process tree with no network interface whose only link to the world is one byte stream, `channel`, the
+ * standard input and output of its first process, our shim. A driver is a small object that makes, finds and ends
+ * them; `contract.ts` is what each of them must pass; `all.ts` is the list.
+ */
+
+/** Weakest first. The lab takes the strongest that really boots. */
+export const ISOLATIONS = ["container", "gvisor", "microvm"] as const;
+export type Isolation = (typeof ISOLATIONS)[number];
+
+export type DriverKind = "bubblewrap" | "runsc" | "docker-runc" | "docker-runsc";
+
+/** `target` the agent's sandbox rebuilt · `lab` the researcher's · `scratch` a short-lived one for a proof or a preflight. */
+export type Role = "target" | "lab" | "scratch";
+
+export type Mount =
+  | { kind: "bind"; source: string; path: string; mode: "ro" | "rw" }
+  | { kind: "tmpfs"; path: string; sizeMiB: number };
+
+/** How the sandbox is confined. The lab and scratch ones take `STRICT`; a target repeats what its stack declares. */
+export type Confinement = {
+  /** Linux capabilities that stay, as CAP_NAMES; empty: all are dropped. */
+  capabilities: readonly string[];
+  noNewPrivileges: boolean;
+  /** `strict`: our profile, see sandboxes/seccomp; `none`: no filter, only for a target whose stack declares it. */
+  seccomp: "strict" | "none";
+  readOnlyRoot: boolean;
+};
+
+export const STRICT: Confinement = {
+  capabilities: [],
+  noNewPrivileges: true,
+  seccomp: "strict",
+  readOnlyRoot: true,
+};
+
+export type SandboxSpec = {
+  /** `wd-<cycle>-<role>-<n>`: deterministic, so that a lost reply is found by name. */
+  name: string;
+  cycle: string;
+  role: Role;
+  /** A directory that is the root file system (see image.ts); never written to. */
+  rootfs: string;
+  /** A directory that is mounted read-only at GUEST_DIR: the guest runtime (see image.ts). */
+  guest: string;
+  mounts: readonly Mount[];
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+  /** Numeric user and group inside. */
+  uid: number;
+  gid: number;
+  limits: { memoryMiB: number; cpus: number; pids: number };
+  confinement: Confinement;
+};
+
+export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+
+/** A sandbox that is alive. `kill` is SIGKILL semantics only: there is no graceful stop. */
+export type Sandbox = {
+  readonly name: string;
+  readonly role: Role;
+  readonly driver: DriverKind;
+  readonly isolation: Isolation;
+  /** Host pid of a process whose end is the sandbox's end, for the outside-in look. */
+  readonly pid: number;
+  /** Raw bytes both ways, back-pressure honoured. */
+  readonly channel: Duplex;
+  readonly exited: Promise<Exit>;
+  /** The last bytes of the first process's standard error: the guest's word, at most 16 KiB. */
+  stderrTail(): string;
+  /** Resolves when the driver believes it dead. Idempotent. What is true is said by the certificate, not by this. */
+  kill(): Promise<void>;
+};
+
+export type Availability = { status: "ready"; version: string } | { status: "missing"; reason: string; hint: string };
+
+/** One look at the machine for what a sandbox might have left. */
+export type Look =
+  | { what: string; status: "clean"; evidence: string }
+  | { what: string; status: "left"; evidence: string }
+  | { what: string; status: "not-looked"; reason: string };
+
+export type Driver = {
+  readonly kind: DriverKind;
+  readonly isolation: Isolation;
+  /** What this backend cannot do, by name; the contract suite checks that nothing else is missing. */
+  readonly cannot: readonly { what: string; why: string }[];
+  /** Is the tool here and does it answer? Boots nothing; `boots` in contract.ts does. Bounded to 3 s. */
+  check(signal: AbortSignal): Promise<Availability>;
+  /** Starts it. Rejects with the signal's reason when aborted, with OperatorError when the machine lacks something; then nothing is left behind. */
+  create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+  /** Names of everything of ours that this backend knows of, alive or half-made. */
+  list(): Promise<string[]>;
+  /** Ends one by name, also without a handle and half-made. Idempotent, bounded to 3 s a route. */
+  destroy(name: string): Promise<void>;
+  /** Looks at the machine, not at the backend's answer, for what is left of it. */
+  look(name: string): Promise<Look[]>;
+};

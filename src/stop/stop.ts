@@ -1,0 +1,40 @@
+/**
+ * Stopping. The latch is a file: once it is there, or cannot be looked at, everything stops and nothing starts until
+ * a person rearms. The journal says what was going to be made before it is made. The watchdog is a process of its own,
+ * built on Node alone, that kills by the journal without asking CONTROL.
+ */
+
+export type LatchState =
+  | { status: "clear" }
+  /** `why` is for people; an unreadable latch counts as set. */
+  | { status: "set"; who: string; why: string; at: string };
+
+/** What the journal holds of one process that must die: the start time defeats pid reuse. */
+export type ProcessId = {
+  pid: number /** Field 22 of /proc/<pid>/stat, clock ticks since boot. */;
+  startTime: string;
+};
+
+export type JournalEntry =
+  | { kind: "gateway"; cycle: string; process: ProcessId; at: string }
+  | { kind: "intent"; cycle: string; name: string; driver: string; at: string; deadline: string }
+  | {
+      kind: "born";
+      cycle: string;
+      name: string;
+      driver: string;
+      processes: ProcessId[];
+      hints: JournalHints;
+      at: string;
+    }
+  | { kind: "dead"; cycle: string; name: string; certificate: "destroyed" | "unverified"; at: string };
+
+/** What the watchdog needs to end a sandbox without the backend's client. */
+export type JournalHints = {
+  /** Absolute paths of cgroup directories that hold only this sandbox. */
+  cgroups?: string[];
+  /** A string that stands in the command line of each of its helper processes. */
+  commandLine?: string;
+  /** Docker: engine socket and container name. */
+  engineSocket?: string;
+};
