@@ -1,0 +1,134 @@
+import { validate as isCron } from "node-cron";
+import { z } from "zod";
+
+/** The shape of `weakdoor.yaml`: strict, every key but `version` and `stack` optional with the default given here. */
+
+export const AGENT_KINDS = ["claude-code", "codex", "gemini-cli", "cursor", "vscode"] as const;
+export const TARGET_DRIVERS = ["auto", "bubblewrap", "runsc", "docker-runc", "docker-runsc"] as const;
+export const LAB_MINIMUMS = ["container", "gvisor", "microvm"] as const;
+export const RESEARCH_MODES = ["scripted", "anthropic", "openai"] as const;
+export const THRESHOLDS = ["low", "medium", "high", "critical"] as const;
+
+const BASE_URL_RULE = "baseUrl is https, or http to this machine, without user or password";
+
+const Path = z.string().min(1, "an empty path").max(4_096);
+
+const Stack = z.strictObject({
+  /** Logical name in reports and fingerprints; never a host name. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "a name is 1 to 63 letters, digits, dots, dashes or underscores"),
+  home: Path,
+  workspace: Path,
+  /** Whose files are read and copied. */
+  agents: z
+    .array(z.enum(AGENT_KINDS))
+    .min(1, "name at least one agent")
+    .refine((kinds) => new Set(kinds).size === kinds.length, "an agent is named twice")
+    .default([...AGENT_KINDS]),
+  /** Globs below home or workspace that are copied besides the agents' own files. */
+  include: z
+    .array(
+      z
+        .string()
+        .max(500)
+        .regex(/^(home|workspace)\/(?!(.*\/)?\.\.(\/|$)).+$/, "a glob begins with home/ or workspace/ and has no .."),
+    )
+    .max(200)
+    .default([]),
+});
+
+const Target = z.strictObject({
+  driver: z.enum(TARGET_DRIVERS).default("auto"),
+  /** `auto` looks for a devcontainer in the workspace; `none` means that the agent runs unconfined. */
+  declaredBy: Path.default("auto"),
+});
+
+const Lab = z.strictObject({
+  /** A machine that cannot boot this much does not run the researcher. */
+  minimum: z.enum(LAB_MINIMUMS).default("gvisor"),
+  /** Lets a lab weaker than `minimum` run; said in every report of such a run. */
+  allowWeakIsolation: z.boolean().default(false),
+});
+
+const Research = z
+  .strictObject({
+    mode: z.enum(RESEARCH_MODES).default("scripted"),
+    model: z.string().min(1).max(200).optional(),
+    /** The NAME of an environment variable. The key itself never stands in this file. */
+    keyEnv: z
+      .string()
+      .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, "keyEnv is the NAME of an environment variable, in capitals, never a key")
+      .optional(),
+    baseUrl: z.string().max(2_000).refine(isSafeUrl, BASE_URL_RULE).optional(),
+    tokensMax: z.int().min(1_000).max(50_000_000).default(50_000),
+  })
+  .superRefine((research, context) => {
+    if (research.mode !== "scripted" && research.model === undefined) {
+      context.addIssue({ code: "custom", path: ["model"], message: `mode ${research.mode} needs a model` });
+    }
+  });
+
+/** What the team says the sandbox may reach: an observation's id, or a check's every instance with `check:*`. */
+const Intended = z.strictObject({
+  observation: z
+    .string()
+    .max(240)
+    .regex(/^[a-z0-9][a-z0-9-]*(:[\x21-\x7e]+)?$/, "an observation is check, check:instance or check:*"),
+  why: z.string().min(1, "say why it is intended").max(400),
+});
+
+const Schedule = z.strictObject({
+  /** Minute, hour, day of month, month, day of week. */
+  cron: z
+    .string()
+    .max(200)
+    .refine(
+      (text) => text.trim().split(/\s+/).length === 5 && isCron(text),
+      "five cron fields: minute, hour, day of month, month, day of week",
+    )
+    .default("0 6 * * 1"),
+  timeZone: z.string().max(100).refine(isTimeZone, "a time zone as in Europe/Berlin or UTC").default("UTC"),
+  /** What to do about runs missed while nothing was running. */
+  catchUp: z.enum(["one", "none"]).default("one"),
+});
+
+const Limits = z.strictObject({
+  memoryMiB: z.int().min(128).max(65_536).default(512),
+  cpus: z.number().min(0.1).max(64).default(1),
+  pids: z.int().min(16).max(32_768).default(128),
+  /** A larger file of the stack is not copied into the clone and not read. */
+  fileMiBMax: z.int().min(1).max(1_024).default(8),
+});
+
+export const ConfigFile = z.strictObject({
+  version: z.literal(1),
+  stack: Stack,
+  target: Target.prefault({}),
+  lab: Lab.prefault({}),
+  research: Research.prefault({}),
+  intended: z.array(Intended).max(1_000).default([]),
+  findings: z.strictObject({ threshold: z.enum(THRESHOLDS).default("high") }).prefault({}),
+  schedule: Schedule.prefault({}),
+  docker: z.strictObject({ socket: Path.optional() }).prefault({}),
+  limits: Limits.prefault({}),
+});
+export type ConfigFile = z.infer<typeof ConfigFile>;
+
+function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "") return false;
+  if (url.protocol === "https:") return true;
+  return url.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+}
+
+function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z]/.test(name)) return false;
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return false;
+    throw thrown;
+  }
+}
