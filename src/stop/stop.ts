@@ -17,7 +17,17 @@ export type ProcessId = {
 
 export type JournalEntry =
   | { kind: "gateway"; cycle: string; process: ProcessId; at: string }
-  | { kind: "intent"; cycle: string; name: string; driver: string; at: string; deadline: string }
+  | {
+      kind: "intent";
+      cycle: string;
+      name: string;
+      driver: string;
+      /** What is known before it is born: a create whose reply is lost must be found, too. */
+      hints: JournalHints;
+      at: string;
+      /** By then the create has ended one way or another. */
+      deadline: string;
+    }
   | {
       kind: "born";
       cycle: string;
