@@ -1,0 +1,74 @@
+import type { Weakness } from "../weakness.ts";
+
+/** What outlives a session: files that a later agent, or the person's own tools, will obey. */
+export const MEMORY: readonly Weakness[] = [
+  {
+    id: "trust-file-writable",
+    title: "Files that programs outside obey can be changed inside the sandbox",
+    category: "memory",
+    when: { check: "trust-file", verdict: ["reachable"], from: ["target"], access: ["write"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "Git configuration and hooks, editor tasks, agent settings and instruction files lie in the workspace and are " +
+      "executed or obeyed by programs outside. Code inside that can change them has its commands run out there, later, " +
+      "by a program that trusts the workspace.",
+    attack: ["T1546", "T1554"],
+    atlas: ["AML.T0081", "AML.T0080"],
+    owasp: ["ASI05", "ASI06"],
+    cwe: ["CWE-732", "CWE-829"],
+    mitigations: [],
+    advice: "Mount these files read-only into the sandbox, and look at them before running tools on the workspace.",
+  },
+  {
+    id: "trust-file-creatable",
+    title: "Files that programs outside obey can be created inside the sandbox",
+    category: "memory",
+    when: { check: "trust-file-creatable", verdict: ["reachable"], from: ["target"], access: ["create"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "The file is not there today, so nothing protects it; a program outside will obey it as soon as it exists. " +
+      "A list of protected files that names only existing ones misses it.",
+    attack: ["T1546"],
+    atlas: ["AML.T0081"],
+    owasp: ["ASI05", "ASI06"],
+    cwe: ["CWE-732"],
+    mitigations: [],
+    advice: "Create the file empty and mount it read-only, or let the tools outside ignore it.",
+  },
+  {
+    id: "persistence-path-writable",
+    title: "Start-up files that outlive the session can be changed",
+    category: "memory",
+    when: { check: "persistence-path", verdict: ["reachable"], from: ["target"], access: ["write"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "Shell start-up files, schedules or login keys that lie on the host or on a volume are read again at the next " +
+      "start. What one session writes there acts in all later ones.",
+    attack: ["T1546.004", "T1053.003", "T1098.004"],
+    atlas: ["AML.T0081"],
+    owasp: ["ASI06"],
+    cwe: ["CWE-732"],
+    mitigations: [],
+    advice: "Give each session a fresh home, and mount the start-up files read-only.",
+  },
+  {
+    id: "instruction-text-hidden",
+    title: "An instruction file holds text that people do not see",
+    category: "memory",
+    when: { check: "instruction-hidden-text", verdict: ["reachable"], from: ["audit"] },
+    one: "per-observation",
+    severity: "high",
+    explanation:
+      "Invisible characters or comments in a file that the agent reads as instructions: the person who reviews the file " +
+      "and the model that obeys it do not read the same text.",
+    attack: ["T1564"],
+    atlas: ["AML.T0051.001", "AML.T0080"],
+    owasp: ["LLM01:2025", "ASI01", "ASI06"],
+    cwe: ["CWE-1427", "CWE-451"],
+    mitigations: [],
+    advice: "Remove the hidden characters, and find out from the history who put them there.",
+  },
+];
