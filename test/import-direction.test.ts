@@ -65,15 +65,17 @@ test("what runs inside a sandbox imports nothing of ours but guest and base", ()
 
 test("the watchdog is built on node alone", () => {
   const seen = new Set<string>();
+  const packages: string[] = [];
   const walk = (file: string): void => {
     if (seen.has(file)) return;
     seen.add(file);
     for (const specifier of specifiers(readFileSync(file, "utf8"))) {
       if (specifier.startsWith(".")) walk(resolve(file, "..", specifier));
-      else expect(specifier, `${relative(SRC, file)} imports ${specifier}`).toMatch(/^node:/);
+      else if (!specifier.startsWith("node:")) packages.push(`${relative(SRC, file)} imports ${specifier}`);
     }
   };
   walk(join(SRC, "stop/watchdog.ts"));
+  expect(packages).toEqual([]);
   expect(seen.size).toBeGreaterThan(1);
 });
 

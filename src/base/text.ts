@@ -7,10 +7,8 @@ export function inert(text: string, charactersMax = 500): string {
   return cut.replace(UNSAFE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-// C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidi controls, line separators, BOM, tag characters.
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: naming them is the point
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+// Control, format (zero-width, bidi, tag, soft hyphen) and separator characters, but for tab and newline.
+const UNSAFE = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\t\n]]/gv;
 
 /** The text on one line: every run of white space becomes one space. */
 export function oneLine(text: string, charactersMax = 300): string {

@@ -21,7 +21,6 @@ export type VerbInput = {
   io: Io;
   /** Absolute. */
   cwd: string;
-  env: Readonly<Record<string, string | undefined>>;
   signal: AbortSignal;
 };
 

@@ -1,0 +1,86 @@
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { parse } from "jsonc-parser";
+import { messageOf } from "../../base/errors.ts";
+import { readStdin, throughProxy } from "../proxy.ts";
+import { AUTHORITY } from "../wire.ts";
+import { DrillOrder, type DrillWord } from "./order.ts";
+
+/** Touches one tripwire, as told on standard input, and says what it saw as one line of JSON. */
+const order = DrillOrder.parse(JSON.parse(await readStdin()));
+let word: DrillWord;
+try {
+  word = await touch(order);
+} catch (thrown) {
+  word = { status: "failed", answer: 0, detail: messageOf(thrown).slice(0, 400) };
+}
+process.stdout.write(`${JSON.stringify(word)}\n`);
+
+async function touch(order: DrillOrder): Promise<DrillWord> {
+  switch (order.touch) {
+    case "mcp-decoy":
+      return callDecoy(order.configFile, order.server, order.nonce);
+    case "fake-credential":
+      return answered(await throughProxy("GET", order.url, { headers: { authorization: `Bearer ${order.value}` } }));
+    case "sentinel-file":
+      return readOneByte(order.path);
+    case "canary-host":
+    case "undeclared-host":
+      return answered(await throughProxy("GET", `http://${order.host}/`));
+    case "authority":
+      return answered(await throughProxy("GET", `http://${order.authority}/`));
+    case "broker":
+      return answered(
+        await throughProxy("POST", `http://${AUTHORITY.broker}${order.path}`, {
+          headers: { "content-type": "application/json" },
+          body: order.body.repeat(order.repeat),
+        }),
+      );
+  }
+}
+
+function answered(answer: { status: number; body: string }): DrillWord {
+  return { status: "touched", answer: answer.status, detail: answer.body.slice(0, 300) };
+}
+
+/** Reads the client's file as the client would, and starts the entry exactly as written. */
+async function callDecoy(configFile: string, server: string, nonce: string): Promise<DrillWord> {
+  const config = parse(readFileSync(configFile, "utf8")) as {
+    mcpServers?: Record<string, { command: string; args?: string[]; env?: Record<string, string> }>;
+  };
+  const entry = config.mcpServers?.[server];
+  if (entry === undefined) return { status: "failed", answer: 0, detail: `${configFile} lists no server ${server}` };
+  const transport = new StdioClientTransport({
+    command: entry.command,
+    args: entry.args ?? [],
+    ...(entry.env === undefined ? {} : { env: entry.env }),
+    stderr: "ignore",
+  });
+  const client = new Client({ name: "claude-code", version: "2.1.0" });
+  await client.connect(transport);
+  try {
+    const { tools } = await client.listTools();
+    const tool = tools[0];
+    if (tool === undefined) return { status: "failed", answer: 0, detail: "the decoy lists no tool" };
+    await client.callTool({ name: tool.name, arguments: { path: nonce } });
+    return {
+      status: "touched",
+      answer: 200,
+      detail: `called ${tool.name} of ${server}, ${tools.length} tools listed`,
+    };
+  } finally {
+    await client.close();
+  }
+}
+
+/** The sentinel is ours and holds nothing: one byte is read so that the kernel moves its access time. */
+function readOneByte(path: string): DrillWord {
+  const fd = openSync(path, "r");
+  try {
+    const length = readSync(fd, Buffer.alloc(1), 0, 1, 0);
+    return { status: "touched", answer: length, detail: "opened and read one byte" };
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,33 @@
+import { z } from "zod";
+
+/**
+ * What the drill program is told to touch. The first four are the carriers of an alarm, each touched the way an
+ * intruder's tool would touch it. The last three make it the known-bad guest of the preflight: a guest that misbehaves
+ * on purpose, so that each trap is seen to catch.
+ */
+export const DrillOrder = z.discriminatedUnion("touch", [
+  /** Start the server as the client's own file says, list its tools, call the first with the nonce. */
+  z.strictObject({ touch: z.literal("mcp-decoy"), configFile: z.string(), server: z.string(), nonce: z.string() }),
+  z.strictObject({ touch: z.literal("fake-credential"), url: z.url(), value: z.string() }),
+  z.strictObject({ touch: z.literal("sentinel-file"), path: z.string() }),
+  z.strictObject({ touch: z.literal("canary-host"), host: z.string() }),
+  z.strictObject({ touch: z.literal("undeclared-host"), host: z.string() }),
+  /** A message to the broker that no route takes, that is no JSON, or that is over the size limit. */
+  z.strictObject({
+    touch: z.literal("broker"),
+    path: z.string(),
+    body: z.string(),
+    repeat: z.int().min(1).max(100_000_000),
+  }),
+  /** Ask for an authority that this role may not have. */
+  z.strictObject({ touch: z.literal("authority"), authority: z.string() }),
+]);
+export type DrillOrder = z.infer<typeof DrillOrder>;
+
+/** What it says of the touch. The guest's word: the alarm in the ledger is the proof. */
+export const DrillWord = z.strictObject({
+  status: z.enum(["touched", "failed"]),
+  answer: z.int(),
+  detail: z.string().max(400),
+});
+export type DrillWord = z.infer<typeof DrillWord>;

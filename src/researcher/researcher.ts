@@ -1,0 +1,17 @@
+import type { ResearchEnd } from "../guest/research/brief.ts";
+
+/**
+ * The researcher studies from inside the lab and only proposes. This side writes its brief, takes its candidates one
+ * by one through the broker, and counts what it had to refuse. What a candidate is worth is decided by
+ * `findings/verify.ts`, which looks at the observations and not at the researcher's words.
+ */
+
+/** A candidate as it came in: shape checked, meaning not. */
+export type HandedIn = { weakness: string; observations: string[]; note: string };
+
+export type Research = {
+  candidates: HandedIn[];
+  /** Messages that were not of the shape of a candidate. */
+  refused: number;
+  end: ResearchEnd;
+};

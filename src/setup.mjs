@@ -1,0 +1,125 @@
+/**
+ * All set-up, in plain JavaScript, because it runs on whatever Node is there (20 or newer) before any package is.
+ *
+ *   node src/setup.mjs          what `npm start` needs
+ *   node src/setup.mjs --test   what `npm test` needs besides
+ *
+ * It says what it will do before it does it, does nothing twice, and asks no network when all is in place.
+ * Exit 0 ready, 2 a person must act (one line and a hint).
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const NODE = join(ROOT, "node_modules/.bin/node");
+const STAMP = join(ROOT, "node_modules/.weakdoor-lock");
+
+/** Debian packages by the program that shows that they are there. */
+const TOOLS = [
+  { program: "bwrap", package: "bubblewrap", why: "a sandbox without a daemon" },
+  { program: "runsc", package: "runsc", why: "gVisor, the researcher's sandbox" },
+  { program: "busybox", package: "busybox-static", why: "the root file system of the sandboxes", isThere: hasStaticBusybox },
+  { program: "git", package: "git", why: "the history of a cloned workspace" },
+  { program: "ssh-keygen", package: "openssh-client", why: "signatures of approvals" },
+];
+const TEST_TOOLS = [{ program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" }];
+
+main(process.argv.slice(2));
+
+function main(argv) {
+  const isForTests = argv.includes("--test");
+  if (process.platform !== "linux") stop("weakdoor runs on Linux only", "use a Linux machine or virtual machine");
+  if (Number(process.versions.node.split(".")[0]) < 20) stop(`Node ${process.version} is too old`, "install Node 20 or newer");
+  installPackages();
+  installTools(isForTests ? [...TOOLS, ...TEST_TOOLS] : TOOLS);
+  if (isForTests) installTestAgents();
+}
+
+function installPackages() {
+  const lock = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json"))).digest("hex");
+  if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== lock) {
+    say("installing the npm packages of package-lock.json into node_modules, Node 24 among them");
+    installLocked(ROOT);
+    writeFileSync(STAMP, lock);
+  }
+  const version = spawnSync(NODE, ["--version"], { encoding: "utf8" }).stdout?.trim() ?? "";
+  if (!/^v(2[4-9]|[3-9]\d)\./.test(version)) {
+    stop(`node_modules/.bin/node is ${version || "not runnable"}, not Node 24`, "remove node_modules and start again");
+  }
+}
+
+function installTools(tools) {
+  const missing = tools.filter((tool) => !(tool.isThere ?? (() => isOnPath(tool.program)))());
+  if (missing.length === 0) return;
+  const names = missing.map((tool) => tool.package);
+  const command = `apt-get install -y --no-install-recommends ${names.join(" ")}`;
+  for (const tool of missing) say(`missing: ${tool.package} (${tool.why})`);
+  if (!isOnPath("apt-get")) stop("isolation is missing and there is no apt-get here", `install by hand: ${names.join(" ")}`);
+  if (process.getuid?.() !== 0) stop("isolation is missing and only root may install it", `run: sudo ${command}`);
+  say(`will run: ${command}`);
+  // RUNLEVEL=1 keeps Debian's maintainer scripts from starting a service: nobody asked for a running engine.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  run("apt-get", ["-qq", "update"], "/", env);
+  const apt = run("apt-get", ["-qq", ...command.split(" ").slice(1)], "/", env);
+  const still = missing.filter((tool) => !(tool.isThere ?? (() => isOnPath(tool.program)))());
+  if (apt !== 0 || still.length > 0) stop(`could not install ${still.map((t) => t.package).join(", ")}`, `run: ${command}`);
+}
+
+/** Real agent CLIs, so that a test can let them write their own configuration files. */
+function installTestAgents() {
+  const agents = join(ROOT, "test/agents");
+  if (!existsSync(join(agents, "package-lock.json"))) return;
+  const lock = createHash("sha256").update(readFileSync(join(agents, "package-lock.json"))).digest("hex");
+  const stamp = join(agents, "node_modules/.weakdoor-lock");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  say("installing Claude Code and Codex below test/agents, for the tests alone");
+  installLocked(agents);
+  writeFileSync(stamp, lock);
+}
+
+/**
+ * The versions and hashes of the lock file. Not `npm ci`: that refuses a lock that lacks another platform's optional
+ * packages; `--no-save` leaves package.json and the lock as they are.
+ */
+function installLocked(directory) {
+  const status = run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], directory);
+  if (status !== 0) stop(`npm install failed in ${directory}`, "see its message above; a first run needs the npm registry");
+}
+
+function hasStaticBusybox() {
+  return ["/bin/busybox", "/usr/bin/busybox"].some((path) => existsSync(path) && !isDynamic(path));
+}
+
+/** Has the ELF file an interpreter (PT_INTERP)? A static one has none. */
+function isDynamic(path) {
+  const elf = readFileSync(path);
+  const isLittle = elf[5] === 1;
+  const u16 = (at) => (isLittle ? elf.readUInt16LE(at) : elf.readUInt16BE(at));
+  const u32 = (at) => (isLittle ? elf.readUInt32LE(at) : elf.readUInt32BE(at));
+  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2) return true;
+  const table = Number(isLittle ? elf.readBigUInt64LE(32) : elf.readBigUInt64BE(32));
+  for (let i = 0; i < u16(56); i++) if (u32(table + i * u16(54)) === 3) return true;
+  return false;
+}
+
+function isOnPath(program) {
+  const path = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin`;
+  return path.split(":").some((directory) => directory !== "" && existsSync(join(directory, program)));
+}
+
+/** Runs a program with its output on our standard error, so that our own standard output stays a report. */
+function run(program, args, cwd, env = process.env) {
+  return spawnSync(program, args, { cwd, env, stdio: ["ignore", 2, 2] }).status;
+}
+
+function say(line) {
+  process.stderr.write(`weakdoor: ${line}\n`);
+}
+
+function stop(message, hint) {
+  process.stderr.write(`weakdoor: ${message}\nhint: ${hint}\n`);
+  process.exit(2);
+}
