@@ -75,6 +75,8 @@ export const Finding = z.strictObject({
   explanation: z.string().max(900),
   references: z.array(z.string().max(40)).max(40),
   advice: z.string().max(600),
+  /** The researcher's own words; the one thing here that no rule of ours made. Shown inert and labelled. */
+  note: z.string().max(600).optional(),
   mitigation: MitigationOffer.optional(),
   /** ISO 8601 */
   firstSeen: z.string(),
