@@ -2,6 +2,7 @@ import {
   appendFileSync,
   closeSync,
   fsyncSync,
+  linkSync,
   lstatSync,
   openSync,
   readFileSync,
@@ -12,7 +13,7 @@ import {
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errnoOf, messageOf, OperatorError } from "../base/errors.ts";
-import { syncDirectory, writeAll, writeDurably } from "../base/files.ts";
+import { syncDirectory, unlinkIfThere, writeAll, writeDurably } from "../base/files.ts";
 import type { LatchState } from "./stop.ts";
 
 /**
@@ -41,8 +42,9 @@ export function readLatch(stateDir: string): LatchState {
 }
 
 /**
- * Sets it and returns what now stands there: the first one's words, however many call. On a full disk it takes the
- * block kept by `reserveLatch`. Throws OperatorError when no latch can be put there at all (a read-only disk).
+ * Sets it and returns what now stands there: the first one's words, however many call. Where the disk is full it takes the
+ * block kept by `reserveLatch`, and failing that puts an empty file there, which counts as set and has lost its words. Throws
+ * OperatorError when none of it can be done (a read-only disk).
  */
 export function setLatch(stateDir: string, words: Words, clock: Clock): SetState {
   const state: SetState = {
@@ -51,14 +53,23 @@ export function setLatch(stateDir: string, words: Words, clock: Clock): SetState
     why: words.why.slice(0, 500),
     at: clock.now().toISOString(),
   };
-  try {
-    create(latchPath(stateDir), state);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== "EEXIST") spendReserve(stateDir, state, thrown);
+  const failures: string[] = [];
+  for (const put of [putWithWords, putReserve, putEmpty]) {
+    const before = readLatch(stateDir);
+    if (before.status === "set") return before;
+    try {
+      put(stateDir, state);
+    } catch (thrown) {
+      // Somebody was quicker: theirs stands.
+      if (errnoOf(thrown) !== "EEXIST") failures.push(messageOf(thrown));
+    }
   }
-  const now = readLatch(stateDir);
-  if (now.status === "clear") throw new Error(`the latch in ${stateDir} was taken away while it was being set`);
-  return now;
+  const after = readLatch(stateDir);
+  if (after.status === "set") return after;
+  throw new OperatorError(
+    `the kill latch cannot be set in ${stateDir}: ${failures.join("; ")}`,
+    "end the weakdoor process itself with SIGTERM: its watchdog destroys the sandboxes",
+  );
 }
 
 /**
@@ -100,36 +111,37 @@ const UNREADABLE: SetState = {
   at: "unknown",
 };
 
-function create(path: string, state: SetState): void {
-  const fd = openSync(path, "wx", 0o600);
+/** Written whole beside it and then linked to its name, which only the first can do; nobody ever sees half a latch. */
+function putWithWords(stateDir: string, state: SetState): void {
+  const draft = join(stateDir, `.KILL.${process.pid}.tmp`);
   try {
-    writeAll(fd, encode(state));
+    writeSynced(draft, "w", encode(state));
+    linkSync(draft, latchPath(stateDir));
+  } finally {
+    unlinkIfThere(draft);
+  }
+  syncDirectory(stateDir);
+}
+
+/** The reserve has its block and its inode already, and a rename needs neither. There is one reserve, so one winner. */
+function putReserve(stateDir: string, state: SetState): void {
+  writeSynced(reservePath(stateDir), "r+", encode(state));
+  renameSync(reservePath(stateDir), latchPath(stateDir));
+  syncDirectory(stateDir);
+}
+
+function putEmpty(stateDir: string): void {
+  writeSynced(latchPath(stateDir), "wx", new Uint8Array());
+  syncDirectory(stateDir);
+}
+
+function writeSynced(path: string, flags: "w" | "wx" | "r+", bytes: Uint8Array): void {
+  const fd = openSync(path, flags, 0o600);
+  try {
+    writeAll(fd, bytes);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
-  }
-  syncDirectory(join(path, ".."));
-}
-
-/** Renaming needs no inode and no block. If creating got as far as an empty file, that counts as set already and gains its words here. */
-function spendReserve(stateDir: string, state: SetState, cause: unknown): void {
-  try {
-    const fd = openSync(reservePath(stateDir), "r+");
-    try {
-      writeAll(fd, encode(state));
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(reservePath(stateDir), latchPath(stateDir));
-    syncDirectory(stateDir);
-  } catch (thrown) {
-    if (readLatch(stateDir).status === "set") return;
-    throw new OperatorError(
-      `the kill latch cannot be set in ${stateDir}: ${messageOf(cause)}, then ${messageOf(thrown)}`,
-      "end the weakdoor process itself with SIGTERM: its watchdog destroys the sandboxes",
-      { cause },
-    );
   }
 }
 

@@ -85,6 +85,22 @@ describe("what cannot be looked at counts as set", () => {
   });
 });
 
+test("whoever looks while it is being set sees no latch or a whole one", async () => {
+  const script = `import { setLatch, rearm } from ${JSON.stringify(LATCH)};
+    const clock = { now: () => new Date(), monotonicMs: () => 0 };
+    for (;;) { setLatch(process.argv[1], { who: "ada", why: "drill" }, clock); rearm(process.argv[1], { who: "bob", why: "" }, clock); }`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script, state], { stdio: "inherit" });
+  const seen = new Set<string>();
+  const until = performance.now() + 500;
+  while (performance.now() < until) {
+    const latch = readLatch(state);
+    seen.add(latch.status === "set" ? latch.why : "clear");
+  }
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(seen).toEqual(new Set(["clear", "drill"]));
+});
+
 test("a setter killed at any moment leaves either nothing or a latch that counts as set", async () => {
   const script = `import { setLatch } from ${JSON.stringify(LATCH)};
     process.stdout.write("go\\n");

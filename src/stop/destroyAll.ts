@@ -1,0 +1,144 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errnoOf } from "../base/errors.ts";
+import { type EngineAnswer, removeContainer } from "./engineRoute.ts";
+import type { OpenEntry } from "./journal.ts";
+import { findProcesses, holdsName, isAlive, killProcess, type Process, processId } from "./processes.ts";
+import type { ProcessId } from "./stop.ts";
+
+/** What must die. Read anew each round: a create that was under way may have put something there since. */
+export type Doomed = { cycle: string; gateways: ProcessId[]; open: OpenEntry[] };
+
+/** How one sandbox stands after a round. `not-looked`: its engine does not answer, so nobody knows what it holds. */
+export type Standing = { name: string } & (
+  | { status: "gone" }
+  | { status: "left"; evidence: string }
+  | { status: "not-looked"; reason: string }
+);
+
+export type Destruction = { isComplete: boolean; rounds: number; signalled: number; sandboxes: Standing[] };
+
+const ROUND_MS = 40;
+/** After this a survivor is reported and no longer waited for. */
+const LIMIT_MS = 60_000;
+const ENGINE_ASKS_MAX = 2;
+
+/**
+ * Cuts egress first, then kills every open sandbox by all routes at once, round after round, until two looks in a row find
+ * nothing. One look proves nothing: a create that was under way shows itself only in the next.
+ */
+export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): Promise<Destruction> {
+  const endsAtMs = performance.now() + limitMs;
+  const engines = engineRoutes();
+  let signalled = 0;
+  let emptyLooks = 0;
+  for (let rounds = 1; ; rounds++) {
+    const doomed = readDoomed();
+    for (const gateway of doomed.gateways) if (killProcess(gateway) === "signalled") signalled++;
+    const living = livingProcesses(doomed);
+    for (const { processes } of living) signalled += processes.filter((id) => killProcess(id) === "signalled").length;
+    const sandboxes = living.flatMap(({ entry, processes }) =>
+      entry ? [standing(entry, processes, engines.answer(entry))] : [],
+    );
+    const isEmpty =
+      living.every(({ processes }) => processes.length === 0) && sandboxes.every((s) => s.status !== "left");
+    // While an engine is thinking, its last answer is no second look.
+    if (!isEmpty) emptyLooks = 0;
+    else if (!engines.isPending()) emptyLooks++;
+    if (emptyLooks === 2)
+      return { isComplete: sandboxes.every((s) => s.status === "gone"), rounds, signalled, sandboxes };
+    if (performance.now() > endsAtMs) return { isComplete: false, rounds, signalled, sandboxes };
+    engines.ask(doomed.open);
+    await sleep(ROUND_MS);
+  }
+}
+
+function standing(entry: OpenEntry, processes: ProcessId[], engine: EngineAnswer | undefined): Standing {
+  const { name } = entry;
+  if (processes.length > 0)
+    return { name, status: "left", evidence: `pids ${processes.map((p) => p.pid).join(", ")}` };
+  if (!entry.isBorn && Date.parse(entry.deadline) > Date.now())
+    return { name, status: "left", evidence: `may still be being created, until ${entry.deadline}` };
+  if (entry.hints.engineSocket === undefined || engine?.status === "gone") return { name, status: "gone" };
+  if (engine === undefined) return { name, status: "left", evidence: "its engine has not answered yet" };
+  if (engine.status === "left") return { name, ...engine };
+  return { name, status: "not-looked", reason: engine.reason };
+}
+
+/** Per sandbox what still runs of it, by all marks at once; and, without an entry, what bears the cycle's name and is in no journal. */
+function livingProcesses(doomed: Doomed): { entry?: OpenEntry; processes: ProcessId[] }[] {
+  const prefix = `wd-${doomed.cycle}-`;
+  const marked = findProcesses((p) => holdsMark(p, prefix) || doomed.open.some((entry) => bearsName(p, entry)));
+  const perEntry = doomed.open.map((entry) => ({
+    entry,
+    processes: [
+      ...entry.processes.filter(isAlive),
+      ...(entry.hints.cgroups ?? []).flatMap(emptyCgroup),
+      ...marked.filter((p) => bearsName(p, entry)),
+    ],
+  }));
+  const strangers = marked.filter((p) => !doomed.open.some((entry) => bearsName(p, entry)));
+  return [...perEntry, { processes: strangers }];
+}
+
+function bearsName({ commandLine, cgroup }: Process, { name, hints }: OpenEntry): boolean {
+  if (holdsName(commandLine, name) || holdsName(cgroup, name)) return true;
+  const mark = hints.commandLine;
+  return mark !== undefined && mark !== "" && (holdsName(commandLine, mark) || holdsName(cgroup, mark));
+}
+
+function holdsMark({ commandLine, cgroup }: Process, mark: string): boolean {
+  return commandLine.includes(mark) || cgroup.includes(mark);
+}
+
+/** Kills through version 2's `cgroup.kill`, which also reaches what forks faster than we look; returns who is in there. */
+function emptyCgroup(directory: string): ProcessId[] {
+  const members = readMembers(directory);
+  if (members.length === 0 || members.includes(process.pid)) return [];
+  try {
+    writeFileSync(join(directory, "cgroup.kill"), "1", { flag: "r+" });
+  } catch (thrown) {
+    // Version 1 has no such file: the caller kills member by member.
+    if (!["ENOENT", "EACCES", "EPERM", "EROFS", "EOPNOTSUPP"].includes(errnoOf(thrown) ?? "")) throw thrown;
+  }
+  return members.flatMap((pid) => processId(pid) ?? []).filter(isAlive);
+}
+
+function readMembers(directory: string): number[] {
+  try {
+    return readFileSync(join(directory, "cgroup.procs"), "utf8")
+      .split("\n")
+      .map(Number)
+      .filter((pid) => pid > 0);
+  } catch (thrown) {
+    if (["ENOENT", "ENODEV"].includes(errnoOf(thrown) ?? "")) return [];
+    throw thrown;
+  }
+}
+
+type EngineCall = { isPending: boolean; silences: number; answer?: EngineAnswer };
+
+/** One call at a time per container, anew each round; an engine that stays silent is asked twice and no more. */
+function engineRoutes() {
+  const calls = new Map<string, EngineCall>();
+  const askOne = async (call: EngineCall, socket: string, name: string): Promise<void> => {
+    call.isPending = true;
+    call.answer = await removeContainer(socket, name);
+    if (call.answer.status === "no-answer") call.silences++;
+    call.isPending = false;
+  };
+  return {
+    ask(open: readonly OpenEntry[]): void {
+      for (const { name, hints } of open) {
+        const call = calls.get(name) ?? { isPending: false, silences: 0 };
+        calls.set(name, call);
+        if (hints.engineSocket === undefined || call.isPending || call.silences === ENGINE_ASKS_MAX) continue;
+        void askOne(call, hints.engineSocket, name);
+      }
+    },
+    isPending: (): boolean => [...calls.values()].some((call) => call.isPending),
+    /** The last answer; undefined before there is one. */
+    answer: ({ name }: OpenEntry): EngineAnswer | undefined => calls.get(name)?.answer,
+  };
+}

@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import { appendEntry } from "../../src/stop/journal.ts";
+import { processId } from "../../src/stop/processes.ts";
+import { startWatchdog } from "../../src/stop/startWatchdog.ts";
+
+/**
+ * A cycle reduced to what the watchdog sees of it, to be run as a process of its own and then mistreated:
+ * `owner.ts STATE CYCLE STALE_MS`. Its sandbox and its gateway are detached sleeps that ignore its end, as leaked ones do. Prints
+ * one JSON line with their pids; a line `block` on its standard input blocks its event loop, `done` ends it well.
+ */
+const [stateDir = "", cycle = "", staleMs = ""] = process.argv.slice(2);
+
+const watchdog = await startWatchdog({ stateDir, cycle, staleMs: Number(staleMs), heartbeatMs: 50 });
+const name = `wd-${cycle}-lab-1`;
+const at = new Date().toISOString();
+const gateway = leak("sleep", ["300"]);
+const recorded = leak("sh", ["-c", "trap '' TERM; sleep 300; :"]);
+// Not recorded, but bears the name; and one that the journal never heard of.
+const helper = leak("sh", ["-c", "sleep 300; :", name]);
+const unheard = leak("sh", ["-c", "sleep 300; :", `wd-${cycle}-target-7`]);
+
+appendEntry(stateDir, { kind: "gateway", cycle, process: identify(gateway), at });
+appendEntry(stateDir, { kind: "intent", cycle, name, driver: "fake", hints: {}, at, deadline: at });
+appendEntry(stateDir, { kind: "born", cycle, name, driver: "fake", processes: [identify(recorded)], hints: {}, at });
+console.log(JSON.stringify({ watchdog: watchdog.process, pids: [gateway, recorded, helper, unheard].map(identify) }));
+
+for await (const line of process.stdin) {
+  if (String(line).includes("block")) for (;;);
+  if (String(line).includes("done")) break;
+}
+await watchdog.done();
+
+function leak(program: string, args: string[]): number {
+  const child = spawn(program, args, { detached: true, stdio: "ignore" });
+  child.unref();
+  if (child.pid === undefined) throw new Error(`${program} did not start`);
+  return child.pid;
+}
+
+function identify(pid: number) {
+  const id = processId(pid);
+  if (id === undefined) throw new Error(`no process ${pid}`);
+  return id;
+}
