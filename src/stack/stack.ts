@@ -65,6 +65,8 @@ export type DeclaredResource = {
   /** Where it appears inside. */
   path: string;
   mode: "ro" | "rw";
+  /** What of the stack it is, `home/.aws` or `workspace`; absent when it is the host's and a stand-in takes its place. */
+  logical?: string;
   /** `workspace/.devcontainer/devcontainer.json#/mounts/0`. */
   declaredAt: string;
 };
