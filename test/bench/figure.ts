@@ -1,0 +1,42 @@
+/** One line of the bench, as `--json` prints it. */
+export type Figure = {
+  name: string;
+  /** Median of `runs`. */
+  value: number;
+  unit: string;
+  /** Median of the baseline, measured in the same run; null where nothing comparable exists. */
+  baseline: number | null;
+  ratio: number | null;
+  goal: string | null;
+  met: boolean | null;
+  runs: number;
+  min: number;
+  max: number;
+};
+
+export type Measured = {
+  name: string;
+  unit: string;
+  values: number[];
+  baseline: number[] | null;
+  goal: { text: string; isMet(value: number, ratio: number): boolean } | null;
+};
+
+export type Bench = { name: string; run(): Promise<Measured[]> };
+
+/** Runs `once` and `bare` in turn, so that a noisy moment of the machine hits both. */
+export async function sideBySide(runs: number, once: () => Promise<number>, bare: () => Promise<number>) {
+  const values: number[] = [];
+  const baseline: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    baseline.push(await bare());
+    values.push(await once());
+  }
+  return { values, baseline };
+}
+
+export async function milliseconds(work: () => Promise<unknown> | unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
