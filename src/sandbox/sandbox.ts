@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { JournalHints } from "../stop/stop.ts";
 
 /**
  * A sandbox: a process tree with no network interface whose only link to the world is one byte stream, `channel`, the
@@ -68,6 +69,8 @@ export type Sandbox = {
   /** Raw bytes both ways, back-pressure honoured. */
   readonly channel: Duplex;
   readonly exited: Promise<Exit>;
+  /** What the watchdog needs to end it without us, beside `pid` and its name in command lines. */
+  readonly hints?: JournalHints;
   /** The last bytes of the first process's standard error: the guest's word, at most 16 KiB. */
   stderrTail(): string;
   /** Resolves when the driver believes it dead. Idempotent. What is true is said by the certificate, not by this. */
@@ -91,6 +94,8 @@ export type Driver = {
   check(signal: AbortSignal): Promise<Availability>;
   /** Starts it. Rejects with the signal's reason when aborted, with OperatorError when the machine lacks something; then nothing is left behind. */
   create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+  /** What is known of one that is still to be born: goes into the journal before `create`. Absent: its name suffices. */
+  hints?(name: string): JournalHints;
   /** Names of everything of ours that this backend knows of, alive or half-made. */
   list(): Promise<string[]>;
   /** Ends one by name, also without a handle and half-made. Idempotent, bounded to 3 s a route. */

@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../base/errors.ts";
+import { count } from "../base/text.ts";
+import { findProcesses, holdsName } from "../stop/processes.ts";
+import type { Look } from "./sandbox.ts";
+
+/** What any sandbox, whatever its driver, might leave on the machine: looked for by name, asking no backend. */
+export function genericLooks(name: string, runDirectory: string): Look[] {
+  return [
+    look("processes by name", () => processesOf(name)),
+    look("mounts", () => mountsOf(name)),
+    look("run directory", () => (existsSync(join(runDirectory, name)) ? [join(runDirectory, name)] : [])),
+  ];
+}
+
+/** One look as a row: `find` returns what is left; if it throws, nobody looked. */
+export function look(what: string, find: () => string[]): Look {
+  let left: string[];
+  try {
+    left = find();
+  } catch (thrown) {
+    return { what, status: "not-looked", reason: messageOf(thrown) };
+  }
+  if (left.length === 0) return { what, status: "clean", evidence: "none" };
+  const shown = left.slice(0, 5).join(", ");
+  return {
+    what,
+    status: "left",
+    evidence: left.length > 5 ? `${shown} and ${count(left.length - 5, "more", "more")}` : shown,
+  };
+}
+
+/** Living processes, as `pid N (command line)`, whose command line or cgroup holds the mark. */
+export function processesOf(mark: string): string[] {
+  if (!existsSync("/proc/1/stat")) throw new Error("/proc hides other users' processes (hidepid)");
+  return findProcesses((p) => holdsName(p.commandLine, mark) || holdsName(p.cgroup, mark)).map(
+    ({ pid, commandLine }) => `pid ${pid} (${commandLine.slice(0, 80)})`,
+  );
+}
+
+function mountsOf(name: string): string[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  // proc(5): the fifth field is the mount point.
+  return lines.filter((line) => holdsName(line, name)).map((line) => line.split(" ")[4] ?? line);
+}
