@@ -1,0 +1,92 @@
+import { abstractSocket } from "./cross-boundary/abstract-socket.ts";
+import { engineSocket } from "./cross-boundary/engine-socket.ts";
+import { hostIpc, hostUts } from "./cross-boundary/host-namespaces.ts";
+import { unixSocket } from "./cross-boundary/unix-socket.ts";
+import { cgroupControl } from "./filesystem/cgroup-control.ts";
+import { deviceNode } from "./filesystem/device-node.ts";
+import { hostMount } from "./filesystem/host-mount.ts";
+import { hostPathLeak } from "./filesystem/host-path-leak.ts";
+import { inheritedDescriptor } from "./filesystem/inherited-descriptor.ts";
+import { kernelControlFile } from "./filesystem/kernel-control-file.ts";
+import { mount } from "./filesystem/mount.ts";
+import { mountPropagation } from "./filesystem/mount-propagation.ts";
+import { procfsMasking } from "./filesystem/procfs-masking.ts";
+import { rootFilesystem } from "./filesystem/root-filesystem.ts";
+import { sensitiveFile } from "./filesystem/sensitive-file.ts";
+import { systemDirectory } from "./filesystem/system-directory.ts";
+import { persistencePath } from "./memory/persistence-path.ts";
+import { trustFile, trustFileCreatable } from "./memory/trust-file.ts";
+import { hostNetworkNamespace } from "./network/host-network-namespace.ts";
+import { loopbackListener } from "./network/loopback-listener.ts";
+import { networkInterface } from "./network/network-interface.ts";
+import { networkRoute } from "./network/network-route.ts";
+import type { Check } from "./probe.ts";
+import { capability, runtimeDefault } from "./process/capability.ts";
+import { dangerousSyscall } from "./process/dangerous-syscall.ts";
+import { hostProcesses } from "./process/host-processes.ts";
+import { kernelSysctl } from "./process/kernel-sysctl.ts";
+import { lsm } from "./process/lsm.ts";
+import { namespace } from "./process/namespace.ts";
+import { noNewPrivs } from "./process/no-new-privs.ts";
+import { ptraceScope } from "./process/ptrace-scope.ts";
+import { resourceLimit } from "./process/resource-limit.ts";
+import { runtimeName } from "./process/runtime-name.ts";
+import { socketFamily } from "./process/socket-family.ts";
+import { syscallBoundary } from "./process/syscall-boundary.ts";
+import { userIdentity } from "./process/user-identity.ts";
+import { userNamespace } from "./process/user-namespace.ts";
+import { agentSocket } from "./secrets/agent-socket.ts";
+import { agentCredentialFile, cloudCredentialFile, credentialFile } from "./secrets/credential-files.ts";
+import { envSecret } from "./secrets/env-secret.ts";
+import { foreignEnviron } from "./secrets/foreign-environ.ts";
+import { serviceAccountToken } from "./secrets/service-account-token.ts";
+
+/** Every check, in the order in which they run. The descriptors come first, before any other check has opened one. */
+export const CHECKS: readonly Check[] = [
+  inheritedDescriptor,
+  syscallBoundary,
+  runtimeName,
+  userIdentity,
+  capability,
+  runtimeDefault,
+  noNewPrivs,
+  lsm,
+  namespace,
+  userNamespace,
+  hostProcesses,
+  ptraceScope,
+  socketFamily,
+  dangerousSyscall,
+  kernelSysctl,
+  resourceLimit,
+  mount,
+  hostMount,
+  hostPathLeak,
+  mountPropagation,
+  rootFilesystem,
+  systemDirectory,
+  sensitiveFile,
+  deviceNode,
+  procfsMasking,
+  kernelControlFile,
+  cgroupControl,
+  cloudCredentialFile,
+  agentCredentialFile,
+  credentialFile,
+  serviceAccountToken,
+  envSecret,
+  foreignEnviron,
+  agentSocket,
+  networkInterface,
+  networkRoute,
+  hostNetworkNamespace,
+  loopbackListener,
+  abstractSocket,
+  hostIpc,
+  hostUts,
+  engineSocket,
+  unixSocket,
+  trustFile,
+  trustFileCreatable,
+  persistencePath,
+];

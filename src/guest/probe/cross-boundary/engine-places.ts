@@ -1,0 +1,23 @@
+/** Sockets through which a container engine, a cluster node or a hypervisor is commanded. */
+export const ENGINE_SOCKETS: readonly (readonly [path: string, what: string])[] = [
+  ["/var/run/docker.sock", "Docker engine"],
+  ["/run/docker.sock", "Docker engine"],
+  ["/run/podman/podman.sock", "Podman"],
+  ["/run/containerd/containerd.sock", "containerd"],
+  ["/var/run/containerd/containerd.sock", "containerd"],
+  ["/run/k3s/containerd/containerd.sock", "containerd of k3s"],
+  ["/run/crio/crio.sock", "CRI-O"],
+  ["/var/run/crio/crio.sock", "CRI-O"],
+  ["/run/buildkit/buildkitd.sock", "BuildKit"],
+  ["/var/run/dockershim.sock", "dockershim"],
+  ["/var/run/cri-dockerd.sock", "cri-dockerd"],
+  ["/var/lib/kubelet/pod-resources/kubelet.sock", "kubelet"],
+  ["/var/run/libvirt/libvirt-sock", "libvirt"],
+  ["/run/libvirt/libvirt-sock", "libvirt"],
+  ["/var/lib/lxd/unix.socket", "LXD"],
+  ["/var/lib/incus/unix.socket", "Incus"],
+  ["/run/firecracker.socket", "Firecracker"],
+  ["~/.docker/run/docker.sock", "Docker engine of the user"],
+  ["~/.docker/desktop/docker.sock", "Docker Desktop"],
+  ["~/.colima/default/docker.sock", "Docker engine of Colima"],
+];

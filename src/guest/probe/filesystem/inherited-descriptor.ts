@@ -1,0 +1,42 @@
+import type { Check, Context, Row } from "../probe.ts";
+import { absent, notMeasured, reachable } from "../row.ts";
+
+const KINDS = ["directory", "file", "socket", "block", "character"] as const;
+type Kind = (typeof KINDS)[number];
+
+export const inheritedDescriptor: Check = {
+  id: "inherited-descriptor",
+  category: "filesystem",
+  why: "An open descriptor from outside is used without asking the sandbox's mounts or permissions again.",
+  misses: "Pipes and anonymous inodes, because Node holds some of its own; and descriptors 0, 1 and 2.",
+  source: "CVE-2024-21626 (a directory descriptor left open by runc)",
+  async run(context) {
+    const listed = await context.ground.list("/proc/self/fd", 256);
+    if (listed.status === "refused") {
+      const row = notMeasured("inherited-descriptor", "open descriptors", `cannot be listed: ${listed.errno}`);
+      return { rows: [row] };
+    }
+    const found = new Map<Kind, Row>();
+    for (const { name } of listed.value.entries) {
+      const row = Number(name) > 2 ? await ask(context, name) : undefined;
+      if (row !== undefined) found.set(row.kind, row.row);
+    }
+    const rows = KINDS.map(
+      (kind) => found.get(kind) ?? absent(`inherited-descriptor:${kind}`, `an open ${kind}`, "none"),
+    );
+    return listed.value.isWhole ? { rows } : { rows, fellShort: "only the first 256 descriptors were looked at" };
+  },
+};
+
+async function ask({ ground }: Context, fd: string): Promise<{ kind: Kind; row: Row } | undefined> {
+  const link = await ground.link(`/proc/self/fd/${fd}`);
+  const thing = await ground.stat(`/proc/self/fd/${fd}`);
+  // Closed meanwhile: it was the descriptor of our own listing.
+  if (link.status === "refused" || thing.status === "refused") return undefined;
+  const kind = KINDS.find((name) => name === thing.value.kind);
+  const isOurs = /^(\/proc\/|\/dev\/(null|u?random|tty|pts\/)|anon_inode:|pipe:)/.test(link.value);
+  if (kind === undefined || isOurs) return undefined;
+  const isOutside = link.value.startsWith("(unreachable)");
+  const detail = isOutside ? "leads outside this mount tree" : "was open when this process started";
+  return { kind, row: reachable(`inherited-descriptor:${kind}`, `an open ${kind}`, ["read"], detail) };
+}

@@ -1,0 +1,147 @@
+import { constants } from "node:fs";
+import { access, lstat, open, opendir, readlink, stat } from "node:fs/promises";
+import { connect } from "node:net";
+
+/**
+ * The ground the probe stands on: every question it can put to the kernel, and no other. All of them are harmless. A
+ * refusal is a value with its errno; only what is no answer of the kernel at all is thrown.
+ */
+export type Ground = {
+  /** A table that the kernel makes (below /proc or /sys) or a public setting; never a file of a person. At most `bytesMax`. */
+  table(path: string, bytesMax?: number): Promise<Asked<string>>;
+  link(path: string): Promise<Asked<string>>;
+  /** Follows links. */
+  stat(path: string): Promise<Asked<Thing>>;
+  lstat(path: string): Promise<Asked<Thing>>;
+  /** access(2): may this process, and does the mount let it? Nothing is opened. */
+  access(path: string, mode: "read" | "write"): Promise<Asked<true>>;
+  /** At most `max` entries, by name. */
+  list(path: string, max: number): Promise<Asked<{ entries: Entry[]; isWhole: boolean }>>;
+  /** Opens for reading and closes, reading nothing. For kernel files whose permission is decided at open. */
+  opens(path: string): Promise<Asked<true>>;
+  /** Connects and closes, saying nothing. ETIMEDOUT when there was no answer in time. */
+  connect(target: SocketPlace): Promise<Asked<true>>;
+};
+
+export type Asked<T> = { status: "answered"; value: T } | { status: "refused"; errno: string };
+export type Kind = "file" | "directory" | "link" | "socket" | "fifo" | "character" | "block" | "unknown";
+export type Entry = { name: string; kind: Kind };
+export type Thing = { kind: Kind; size: number; dev: number; ino: number; rdev: number };
+export type SocketPlace = { path: string } | { abstract: string } | { host: string; port: number };
+
+const TABLE_BYTES_MAX = 256 * 1024;
+const CONNECT_MS_MAX = 250;
+
+export const kernel: Ground = {
+  table: (path, bytesMax = TABLE_BYTES_MAX) => ask(() => readTable(path, bytesMax)),
+  link: (path) => ask(() => readlink(path)),
+  stat: (path) => ask(async () => thing(await stat(path))),
+  lstat: (path) => ask(async () => thing(await lstat(path))),
+  access: (path, mode) =>
+    ask(async () => {
+      await access(path, mode === "read" ? constants.R_OK : constants.W_OK);
+      return true as const;
+    }),
+  list: (path, max) => ask(() => list(path, max)),
+  opens: (path) =>
+    ask(async () => {
+      const file = await open(path, OPEN_QUIETLY);
+      await file.close();
+      return true as const;
+    }),
+  connect: connectAndClose,
+};
+
+/** A FIFO without a writer must not hold us, and a terminal must not become ours. */
+const OPEN_QUIETLY = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+async function readTable(path: string, bytesMax: number): Promise<string> {
+  const file = await open(path, OPEN_QUIETLY);
+  try {
+    const buffer = Buffer.alloc(bytesMax);
+    let length = 0;
+    while (length < bytesMax) {
+      const { bytesRead } = await file.read(buffer, length, bytesMax - length, null);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return buffer.toString("utf8", 0, length);
+  } finally {
+    await file.close();
+  }
+}
+
+async function list(path: string, max: number): Promise<{ entries: Entry[]; isWhole: boolean }> {
+  const entries: Entry[] = [];
+  const directory = await opendir(path, { bufferSize: Math.min(max, 256) });
+  try {
+    for (let entry = await directory.read(); entry !== null; entry = await directory.read()) {
+      if (entries.length === max) return { entries: sorted(entries), isWhole: false };
+      entries.push({ name: entry.name, kind: kindOf(entry) });
+    }
+  } finally {
+    await directory.close();
+  }
+  return { entries: sorted(entries), isWhole: true };
+}
+
+function sorted(entries: Entry[]): Entry[] {
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+type Kinded = {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+  isSocket(): boolean;
+  isFIFO(): boolean;
+  isCharacterDevice(): boolean;
+  isBlockDevice(): boolean;
+};
+
+function kindOf(of: Kinded): Kind {
+  if (of.isFile()) return "file";
+  if (of.isDirectory()) return "directory";
+  if (of.isSymbolicLink()) return "link";
+  if (of.isSocket()) return "socket";
+  if (of.isFIFO()) return "fifo";
+  if (of.isCharacterDevice()) return "character";
+  return of.isBlockDevice() ? "block" : "unknown";
+}
+
+function thing(stats: Kinded & { size: number; dev: number; ino: number; rdev: number }): Thing {
+  return { kind: kindOf(stats), size: stats.size, dev: stats.dev, ino: stats.ino, rdev: stats.rdev };
+}
+
+function connectAndClose(target: SocketPlace): Promise<Asked<true>> {
+  const where = "abstract" in target ? { path: `\0${target.abstract}` } : target;
+  return new Promise((resolve) => {
+    const socket = connect(where);
+    const settle = (asked: Asked<true>) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(asked);
+    };
+    const timer = setTimeout(() => settle({ status: "refused", errno: "ETIMEDOUT" }), CONNECT_MS_MAX);
+    socket.once("connect", () => settle({ status: "answered", value: true }));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      settle({ status: "refused", errno: error.code ?? "unknown" }),
+    );
+  });
+}
+
+async function ask<T>(question: () => Promise<T>): Promise<Asked<T>> {
+  try {
+    return { status: "answered", value: await question() };
+  } catch (thrown) {
+    if (
+      thrown instanceof Error &&
+      "code" in thrown &&
+      typeof thrown.code === "string" &&
+      /^E[A-Z0-9]+$/.test(thrown.code)
+    ) {
+      return { status: "refused", errno: thrown.code };
+    }
+    throw thrown;
+  }
+}

@@ -1,0 +1,103 @@
+import type { CheckRun, ProbeReport } from "../observation.ts";
+import { CHECKS } from "./all.ts";
+import { controlCheck } from "./control.ts";
+import { gatherFacts } from "./facts.ts";
+import { finish } from "./finish.ts";
+import { type Ground, kernel } from "./ground.ts";
+import { CHECK_MS_MAX, type Check, type Context, PROBE_MS_MAX, ROWS_MAX, type Row } from "./probe.ts";
+import type { ProbeRequest } from "./request.ts";
+import { notMeasured } from "./row.ts";
+
+export type Answer = {
+  report: ProbeReport;
+  /** True when a question is still unanswered, so that the process would wait for it. */
+  isHanging: boolean;
+};
+
+export type Input = {
+  request: ProbeRequest;
+  environment: Readonly<Record<string, string | undefined>>;
+  ground?: Ground;
+  checks?: readonly Check[];
+  nowMs?: () => number;
+};
+
+/** Runs every check in its turn, each in its own time, and never lets one spoil another. Rejects only when the first tables cannot be asked for. */
+export async function runProbe(input: Input): Promise<Answer> {
+  const nowMs = input.nowMs ?? (() => performance.now());
+  const startedMs = nowMs();
+  const ground = input.ground ?? kernel;
+  const facts = await gatherFacts(ground, input.request, input.environment);
+  const context: Context = { request: input.request, ground, facts, environment: input.environment };
+  const runs: { check: Check; rows: Row[]; run: CheckRun }[] = [];
+  let isHanging = false;
+  for (const check of [controlCheck, ...(input.checks ?? CHECKS)]) {
+    const leftMs = PROBE_MS_MAX - (nowMs() - startedMs);
+    const outcome = leftMs <= 0 ? OUT_OF_TIME : await runOne(check, context, Math.min(CHECK_MS_MAX, leftMs));
+    isHanging ||= outcome.status === "failed" && outcome.isHanging;
+    runs.push(asRun(check, outcome, input.request));
+  }
+  return {
+    report: {
+      version: 1,
+      from: input.request.vantage,
+      boundary: facts.boundary,
+      runtime: facts.runtime,
+      durationMs: Math.round((nowMs() - startedMs) * 10) / 10,
+      observations: runs.flatMap(({ check, rows }) => finish(check, rows, runs[0]?.rows ?? [], input.request)),
+      checks: runs.map(({ run }) => run),
+    },
+    isHanging,
+  };
+}
+
+type Outcome =
+  | { status: "ran"; rows: Row[]; fellShort: string }
+  | { status: "failed"; reason: string; isHanging: boolean }
+  | { status: "skipped"; reason: string };
+
+const OUT_OF_TIME: Outcome = { status: "skipped", reason: `the probe's ${PROBE_MS_MAX} ms were used up before it` };
+
+async function runOne(check: Check, context: Context, timeoutMs: number): Promise<Outcome> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<Outcome>((resolve) => {
+    const reason = `no answer within ${CHECK_MS_MAX} ms`;
+    timer = setTimeout(() => resolve({ status: "failed", reason, isHanging: true }), timeoutMs);
+  });
+  try {
+    return await Promise.race([look(check, context), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A check may throw anything; its row says so, and the next check runs. */
+async function look(check: Check, context: Context): Promise<Outcome> {
+  try {
+    const seen = await check.run(context);
+    if (seen.rows.length === 0) return { status: "failed", reason: "the check came back empty", isHanging: false };
+    const cut = seen.rows.length > ROWS_MAX ? `only the first ${ROWS_MAX} of ${seen.rows.length} rows are kept` : "";
+    return { status: "ran", rows: seen.rows.slice(0, ROWS_MAX), fellShort: seen.fellShort ?? cut };
+  } catch (thrown) {
+    return {
+      status: "failed",
+      reason: `threw ${thrown instanceof Error ? thrown.name : typeof thrown}`,
+      isHanging: false,
+    };
+  }
+}
+
+function asRun(check: Check, outcome: Outcome, request: ProbeRequest): { check: Check; rows: Row[]; run: CheckRun } {
+  const line = { check: check.id, category: check.category, from: request.vantage };
+  switch (outcome.status) {
+    case "ran": {
+      const status = outcome.fellShort === "" ? "ran" : "degraded";
+      return { check, rows: outcome.rows, run: { ...line, status, reason: outcome.fellShort } };
+    }
+    case "failed":
+    case "skipped": {
+      const { status, reason } = outcome;
+      return { check, rows: [notMeasured(check.id, check.id, reason)], run: { ...line, status, reason } };
+    }
+  }
+}
