@@ -124,6 +124,7 @@ describe("a mount is classified by where its source lies, in every syntax", () =
       { mounts: ["source=cache-${devcontainerId},target=/cache,type=volume"] },
       { kind: "volume", path: "/cache" },
     ],
+    ["scratch space", { runArgs: ["--tmpfs=/tmp:size=64m"] }, { kind: "volume", source: "tmpfs", path: "/tmp" }],
     ["a volume by a flag", { runArgs: ["-v", "cache:/cache"] }, { kind: "volume", source: "cache" }],
     [
       "a default of a variable",
@@ -222,7 +223,7 @@ test("nothing that was declared is dropped silently", async () => {
     dockerComposeFile: "compose.yaml",
     somethingNew: 1,
     mounts: ["nonsense", "source=${localEnv:X},target=/x,type=bind", "type=image,source=a,target=/b"],
-    runArgs: ["--pid=host", "--gpus", "all", "--tmpfs=/x", "word", "--label", "api_token=abc"],
+    runArgs: ["--pid=host", "--gpus", "all", "--shm-size=1g", "word", "--label", "api_token=abc"],
     securityOpt: ["apparmor=unconfined"],
     remoteUser: "node",
   });
@@ -239,7 +240,7 @@ test("nothing that was declared is dropped silently", async () => {
     "mount /mounts/2",
     "--pid=host",
     "--gpus=all",
-    "--tmpfs=/x",
+    "--shm-size=1g",
     "--runArgs=word",
     "--label=api_token=…",
     "--security-opt=apparmor=unconfined",

@@ -66,6 +66,15 @@ export function applyDirective(draft: Draft, { name, value, place }: Directive):
       return value === "" || value === null ? undefined : applyMount(draft, mountOf(value), place, row);
     case "volume":
       return applyMount(draft, volumeOf(String(value)), place, row);
+    case "tmpfs":
+      draft.resources.push({
+        kind: "volume",
+        source: "tmpfs",
+        path: String(value).split(":")[0] ?? "",
+        mode: "rw",
+        declaredAt: `${draft.file}#${place}`,
+      });
+      return;
     case "device":
       draft.resources.push({
         kind: "device",
