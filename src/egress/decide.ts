@@ -1,0 +1,128 @@
+import { AUTHORITY } from "../guest/wire.ts";
+import type { Role } from "../sandbox/sandbox.ts";
+import type { Rule } from "./allowlist.ts";
+import { type Authority, type AuthorityFault, parseAuthority } from "./grammar.ts";
+import { matchesTemplate, type PathFault, parseTarget, type Target } from "./path.ts";
+
+/** What is asked, as it came: nothing here has been looked at yet. */
+export type EgressRequest = {
+  role: Role;
+  method: string;
+  scheme: string | undefined;
+  authority: string | undefined;
+  path: string | undefined;
+};
+
+export type Policy = {
+  isLatched: boolean;
+  /** Lower-case names that nobody has a reason to ask for; names below them ring too. */
+  canaryHosts: readonly string[];
+  rules: readonly Rule[];
+};
+
+export type OwnAuthority = keyof typeof AUTHORITY;
+
+export type DenyReason =
+  | "latched"
+  | "role-unknown"
+  | AuthorityFault
+  | "own-authority-unknown"
+  | "own-authority-port"
+  | "own-authority-role"
+  | "canary-host"
+  | "role-has-no-outside"
+  | "host-not-listed"
+  | "port-not-listed"
+  | "tunnel"
+  | "method-not-listed"
+  | PathFault
+  | "path-not-listed"
+  | "query-not-listed";
+
+type Deny = {
+  verdict: "deny";
+  reason: DenyReason;
+  rule: null;
+  /** The canary host that was touched, also by a request that is denied for another reason first. */
+  canaryHost: string | null;
+};
+type OkTarget = Extract<Target, { status: "ok" }>;
+
+export type Decision =
+  | { verdict: "allow"; reason: "rule"; rule: Rule; template: string; target: OkTarget }
+  | { verdict: "internal"; reason: "own-authority"; rule: null; authority: OwnAuthority; target: OkTarget }
+  | Deny;
+
+const OWN_BY_ROLE: Readonly<Record<string, readonly OwnAuthority[]>> = {
+  lab: ["broker", "model", "source"],
+  target: ["broker"],
+  scratch: ["broker"],
+};
+const OWN_SUFFIX = ".weakdoor.internal";
+
+/**
+ * The one decision on what may leave a sandbox. Pure: no clock, no disk, no name is resolved, so a host that no rule
+ * names never reaches a resolver. Unknown means deny.
+ */
+export function decide(request: EgressRequest, policy: Policy): Decision {
+  const authority = parseAuthority(request.authority);
+  const canaryHost = canaryOf(request.authority, authority, policy.canaryHosts);
+  const deny = (reason: DenyReason): Deny => ({ verdict: "deny", reason, rule: null, canaryHost });
+  if (policy.isLatched) return deny("latched");
+  const own = Object.hasOwn(OWN_BY_ROLE, request.role) ? OWN_BY_ROLE[request.role] : undefined;
+  if (own === undefined) return deny("role-unknown");
+  if (authority.status === "refused") return deny(authority.reason);
+  const { host } = authority;
+  const port = authority.port ?? (request.scheme === "https" ? 443 : 80);
+  if (host === OWN_SUFFIX.slice(1) || host.endsWith(OWN_SUFFIX)) {
+    const name = ownNameOf(host);
+    if (name === undefined) return deny("own-authority-unknown");
+    if (!own.includes(name)) return deny("own-authority-role");
+    if (port !== 80) return deny("own-authority-port");
+    if (request.method === "CONNECT") return deny("tunnel");
+    const target = parseTarget(request.path);
+    if (target.status === "refused") return deny(target.reason);
+    return { verdict: "internal", reason: "own-authority", rule: null, authority: name, target };
+  }
+  if (canaryHost !== null) return deny("canary-host");
+  if (request.role !== "lab") return deny("role-has-no-outside");
+  const ofHost = policy.rules.filter((rule) => rule.host === host);
+  if (ofHost.length === 0) return deny("host-not-listed");
+  const ofPort = ofHost.filter((rule) => rule.port === port);
+  if (ofPort.length === 0) return deny("port-not-listed");
+  const found = matchRules(request, ofPort);
+  return typeof found === "string" ? deny(found) : found;
+}
+
+function matchRules(request: EgressRequest, rules: readonly Rule[]): Decision | DenyReason {
+  // A tunnel hides method and path, so no rule could be held against what goes through it.
+  if (request.method === "CONNECT") return "tunnel";
+  const ofMethod = rules.filter((rule) => rule.methods.some((method) => method === request.method));
+  if (ofMethod.length === 0) return "method-not-listed";
+  const target = parseTarget(request.path);
+  if (target.status === "refused") return target.reason;
+  let nearest: DenyReason = "path-not-listed";
+  for (const rule of ofMethod) {
+    const template = rule.paths.find((path) => matchesTemplate(target.segments, path));
+    if (template === undefined) continue;
+    if (target.queryKeys.every((key) => rule.query.includes(key))) {
+      return { verdict: "allow", reason: "rule", rule, template, target };
+    }
+    nearest = "query-not-listed";
+  }
+  return nearest;
+}
+
+function ownNameOf(host: string): OwnAuthority | undefined {
+  const names: OwnAuthority[] = ["broker", "model", "source"];
+  return names.find((name) => AUTHORITY[name] === host);
+}
+
+/** A name in a form that the grammar refuses is looked for as plain text: it rings too often rather than not at all. */
+function canaryOf(raw: string | undefined, authority: Authority, hosts: readonly string[]): string | null {
+  if (authority.status === "ok") {
+    return hosts.find((host) => authority.host === host || authority.host.endsWith(`.${host}`)) ?? null;
+  }
+  const text = raw?.toLowerCase() ?? "";
+  return hosts.find((host) => text.includes(host)) ?? null;
+}

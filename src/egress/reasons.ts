@@ -1,0 +1,78 @@
+import type { DenyReason } from "./decide.ts";
+
+/** Why a request that was allowed, or was for us, was refused all the same. */
+export type RefusalReason =
+  | "fake-credential"
+  | "host-header-differs"
+  | "body-too-long"
+  | "body-too-slow"
+  | "body-broken-off"
+  | "body-not-json"
+  | "body-shape"
+  | "too-many-at-once"
+  | "route-unknown"
+  | "hello-twice"
+  | "task-unknown"
+  | "control-too-slow"
+  | "log-unwritable"
+  | "source-not-built"
+  | "model-not-configured"
+  | "model-request"
+  | "model-budget"
+  | "name-unresolved"
+  | "address-denied"
+  | "upstream-unreachable"
+  | "upstream-broken"
+  | "response-too-long";
+
+export type Reason = DenyReason | RefusalReason;
+
+/** What the guest is told: a status and one sentence that says why and gives nothing of the policy away. */
+export function answerFor(reason: Reason): { status: number; sentence: string } {
+  const special = SPECIAL[reason];
+  if (special !== undefined) return { status: special[0], sentence: special[1] };
+  if (reason.startsWith("authority-"))
+    return { status: 403, sentence: "the host is not written in a form that is taken here" };
+  if (reason.startsWith("path-") || reason === "query-key") {
+    return { status: 403, sentence: "the path is not written in a form that is taken here" };
+  }
+  return { status: 403, sentence: "this may not be reached from here" };
+}
+
+const NOT_FROM_HERE = "this host may not be reached from here";
+
+const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
+  latched: [503, "everything is stopped: nothing passes"],
+  "own-authority-unknown": [403, NOT_FROM_HERE],
+  "own-authority-role": [403, NOT_FROM_HERE],
+  "own-authority-port": [403, NOT_FROM_HERE],
+  "canary-host": [403, NOT_FROM_HERE],
+  "role-has-no-outside": [403, NOT_FROM_HERE],
+  "host-not-listed": [403, NOT_FROM_HERE],
+  "port-not-listed": [403, NOT_FROM_HERE],
+  tunnel: [403, "a tunnel hides method and path, so none is opened: send a plain request"],
+  "method-not-listed": [403, "this method may not be used on this host from here"],
+  "path-not-listed": [403, "this path may not be asked for from here"],
+  "query-not-listed": [403, "this query may not be asked for from here"],
+  "fake-credential": [403, "the request was refused and reported"],
+  "host-header-differs": [400, "the Host header and the authority differ"],
+  "body-too-long": [413, "the body is longer than is taken here"],
+  "body-too-slow": [408, "the body did not arrive in time"],
+  "body-broken-off": [400, "the body broke off"],
+  "body-not-json": [400, "the body is not JSON"],
+  "body-shape": [422, "the body is not of the shape that is taken here"],
+  "too-many-at-once": [429, "too much at once: wait for an answer before you ask again"],
+  "route-unknown": [404, "there is nothing at this path for this method"],
+  "hello-twice": [409, "hello was said before"],
+  "task-unknown": [404, "no such task is waiting for a result"],
+  "control-too-slow": [504, "no answer came in time"],
+  "log-unwritable": [503, "the request could not be logged, so it was not made"],
+  "source-not-built": [501, "fetching by source id is not built yet: read the sources that came with the cycle"],
+  "model-not-configured": [503, "no model is configured for this cycle"],
+  "model-budget": [429, "the token budget of this cycle does not cover this request"],
+  "name-unresolved": [502, "the host's name could not be resolved"],
+  "address-denied": [403, NOT_FROM_HERE],
+  "upstream-unreachable": [502, "the host could not be reached"],
+  "upstream-broken": [502, "the host broke off its answer"],
+  "response-too-long": [502, "the host's answer was longer than is taken here"],
+};
