@@ -1,0 +1,129 @@
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
+import type { Clock } from "../base/clock.ts";
+import { errnoOf, messageOf } from "../base/errors.ts";
+import { writeAll } from "../base/files.ts";
+import { sha256Hex } from "../base/hash.ts";
+
+/**
+ * The egress log: one JSON line when a flow is decided about and one when it closes, for denials as for allowances.
+ * Each line holds the hash of the line before it, so that a changed, dropped or swapped line shows. Written by a serializer
+ * and synchronously: whoever was told `written` may go on, and nobody else. A line outlives this process at once, and a
+ * power cut from `close` on.
+ */
+export type OpenLine = {
+  event: "open";
+  sandbox: string;
+  role: string;
+  /** Number of the flow in this log. */
+  flow: number;
+  /** As the guest wrote it, cut to 300 characters. */
+  authority: string;
+  method: string;
+  /** Without its query, cut to 300 characters. */
+  path: string;
+  host: string | null;
+  port: number | null;
+  verdict: "allow" | "internal" | "deny";
+  reason: string;
+  rule: string | null;
+  pathTemplate: string | null;
+  bytesUp: number;
+  /** Names of the headers from inside that do not go out. */
+  stripped: string[];
+};
+
+export type CloseLine = {
+  event: "close";
+  sandbox: string;
+  flow: number;
+  status: number;
+  closedBy: "answer" | "guest" | "upstream" | "limit" | "channel";
+  /** Why it was refused after all, or what broke; `ok` when nothing did. */
+  reason: string;
+  resolved: string[];
+  dialed: string | null;
+  bytesDown: number;
+  dnsMs: number | null;
+  connectMs: number | null;
+  durationMs: number;
+};
+
+export type Line = OpenLine | CloseLine;
+
+/** What is the same for every line of one log. */
+export type RecordHead = { cycle: string; policyHash: string };
+
+export type Written = { status: "written" } | { status: "failed"; reason: string };
+
+export type EgressRecord = {
+  /** Not written means: refuse. The next call tries again, and first writes what it owes. */
+  open(line: OpenLine): Written;
+  /** Never fails: a line that cannot be written is kept, and until it is on the disk nothing opens. */
+  close(line: CloseLine): void;
+  /** Writes what is owed if it can, fsyncs, closes the file. */
+  end(): Written;
+};
+
+export const FIRST_HASH = "0".repeat(64);
+
+/** Creates the log; the file must not be there yet. Throws the system error when it cannot. */
+export function startRecord(path: string, head: RecordHead, clock: Clock): EgressRecord {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600);
+  const owed: Line[] = [];
+  let seq = 0;
+  let prevHash = FIRST_HASH;
+  let length = 0;
+
+  const write = (line: Line): Written => {
+    const text = asciiJson({ seq, prevHash, ts: clock.now().toISOString(), ...head, ...line });
+    const bytes = Buffer.from(`${text}\n`);
+    // A file that was removed takes writes for ever and keeps none of them.
+    if (fstatSync(fd).nlink === 0) return { status: "failed", reason: "the log file was removed" };
+    try {
+      writeAll(fd, bytes);
+    } catch (thrown) {
+      if (errnoOf(thrown) === undefined) throw thrown;
+      // What a full disk took of the line is no part of the chain.
+      ftruncateSync(fd, length);
+      return { status: "failed", reason: messageOf(thrown) };
+    }
+    seq++;
+    length += bytes.length;
+    prevHash = sha256Hex(text);
+    return { status: "written" };
+  };
+  const settle = (): Written => {
+    for (let line = owed[0]; line !== undefined; line = owed[0]) {
+      const written = write(line);
+      if (written.status === "failed") return written;
+      owed.shift();
+    }
+    return { status: "written" };
+  };
+
+  return {
+    open(line) {
+      const settled = settle();
+      return settled.status === "failed" ? settled : write(line);
+    },
+    close(line) {
+      owed.push(line);
+      settle();
+    },
+    end() {
+      const settled = settle();
+      fsyncSync(fd);
+      closeSync(fd);
+      return settled;
+    },
+  };
+}
+
+/** One line whatever the strings hold: line separators, bidi and zero-width characters become escapes. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

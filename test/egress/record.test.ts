@@ -1,0 +1,150 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { exec } from "../../src/base/exec.ts";
+import { type CloseLine, type OpenLine, startRecord } from "../../src/egress/record.ts";
+import { verifyRecord } from "../../src/egress/verifyRecord.ts";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "wd-record-"));
+  path = join(directory, "egress.jsonl");
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const HEAD = { cycle: "c1", policyHash: "p" };
+
+function openLine(flow: number, over: Partial<OpenLine> = {}): OpenLine {
+  return {
+    event: "open",
+    sandbox: "wd-lab",
+    role: "lab",
+    flow,
+    authority: "api.example",
+    method: "GET",
+    path: "/x",
+    host: null,
+    port: null,
+    verdict: "deny",
+    reason: "host-not-listed",
+    rule: null,
+    pathTemplate: null,
+    bytesUp: 0,
+    stripped: [],
+    ...over,
+  };
+}
+
+function closeLine(flow: number): CloseLine {
+  return {
+    event: "close",
+    sandbox: "wd-lab",
+    flow,
+    status: 403,
+    closedBy: "answer",
+    reason: "host-not-listed",
+    resolved: [],
+    dialed: null,
+    bytesDown: 12,
+    dnsMs: null,
+    connectMs: null,
+    durationMs: 1,
+  };
+}
+
+function writeFive() {
+  const record = startRecord(path, HEAD, systemClock);
+  for (const flow of [0, 1]) {
+    record.open(openLine(flow));
+    record.close(closeLine(flow));
+  }
+  record.open(openLine(2));
+  record.end();
+}
+
+test("an untouched log is intact, and says how many flows were still open", async () => {
+  writeFive();
+  expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 5, unclosed: 1 });
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+describe("a log that was touched is broken, at the line where it was", () => {
+  test.each([
+    ["a changed byte", (text: string) => text.replace('"status":403', '"status":200'), 3],
+    ["a dropped line", (text: string) => text.split("\n").toSpliced(1, 1).join("\n"), 2],
+    ["swapped lines", (text: string) => swap(text), 1],
+    ["a line that is none", (text: string) => `${text}{"seq"\n`, 6],
+    ["an added line", (text: string) => text + text.split("\n")[0], 6],
+  ])("%s", async (_, change, line) => {
+    writeFive();
+    writeFileSync(path, change(readFileSync(path, "utf8")));
+    expect(await verifyRecord(path)).toMatchObject({ status: "broken", line });
+  });
+
+  test("closing a flow that is not open", async () => {
+    const record = startRecord(path, HEAD, systemClock);
+    record.close(closeLine(9));
+    expect(await verifyRecord(path)).toMatchObject({ status: "broken", line: 1 });
+  });
+});
+
+test("a log that cannot be looked at is neither intact nor broken", async () => {
+  expect(await verifyRecord(join(directory, "none"))).toMatchObject({ status: "not-checked" });
+});
+
+test("nothing that a guest writes makes a second line or hides in one", async () => {
+  const record = startRecord(path, HEAD, systemClock);
+  const nasty = 'a\n{"seq":1}\r\u2028\u2029\u202e\u200b\0"\ud800';
+  expect(record.open(openLine(0, { authority: nasty, path: nasty }))).toEqual({ status: "written" });
+  record.close(closeLine(0));
+  const text = readFileSync(path, "latin1");
+  expect(text).toMatch(/^[\x20-\x7e\n]+$/);
+  expect(text.trimEnd().split("\n")).toHaveLength(2);
+  expect(JSON.parse(text.split("\n")[0] ?? "")).toMatchObject({ authority: nasty });
+  expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 2 });
+});
+
+test("a log that was removed under us takes no line", () => {
+  const record = startRecord(path, HEAD, systemClock);
+  expect(record.open(openLine(0))).toEqual({ status: "written" });
+  rmSync(path);
+  expect(record.open(openLine(1))).toEqual({ status: "failed", reason: "the log file was removed" });
+});
+
+test("a log that is there already is not written into", () => {
+  appendFileSync(path, "someone else's\n");
+  expect(() => startRecord(path, HEAD, systemClock)).toThrow(/EEXIST/);
+});
+
+test("on a full disk nothing opens, and with room again what was owed comes first and the chain holds", async () => {
+  const mounted = await exec(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", directory]);
+  expect(mounted).toMatchObject({ code: 0 });
+  try {
+    const record = startRecord(path, HEAD, systemClock);
+    record.open(openLine(0));
+    const filler = join(directory, "filler");
+    await exec(["dd", "if=/dev/zero", `of=${filler}`, "bs=1k", "count=64"]);
+    let flow = 1;
+    while (record.open(openLine(flow)).status === "written") flow++;
+    record.close(closeLine(0));
+    expect(record.open(openLine(flow))).toMatchObject({
+      status: "failed",
+      reason: expect.stringContaining("ENOSPC"),
+    });
+    expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: flow });
+    rmSync(filler);
+    expect(record.open(openLine(flow))).toEqual({ status: "written" });
+    expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: flow + 2, unclosed: flow });
+    record.end();
+  } finally {
+    await exec(["umount", directory]);
+  }
+});
+
+function swap(text: string): string {
+  const [a = "", b = "", ...rest] = text.split("\n");
+  return [b, a, ...rest].join("\n");
+}
