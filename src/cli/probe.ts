@@ -1,0 +1,87 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { errnoOf, OperatorError } from "../base/errors.ts";
+import { writeDurably } from "../base/files.ts";
+import { count, oneLine } from "../base/text.ts";
+import { readEnvironment } from "../config/env.ts";
+import type { ProbeReport } from "../guest/observation.ts";
+import { runProbe } from "../guest/probe/run.ts";
+import { boundaryOf } from "../probe/boundary.ts";
+import { requestOf } from "../probe/probe.ts";
+import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
+
+/** `weakdoor probe`: what can be reached from where the command stands. */
+export const verb: Verb = {
+  name: "probe",
+  summary: "measure what can be reached from where I stand",
+  usage: "probe [--out FILE] [--json] [--home DIR] [--workspace DIR]",
+  options: {
+    out: { type: "string" },
+    json: { type: "boolean" },
+    home: { type: "string" },
+    workspace: { type: "string" },
+  },
+  run: probe,
+};
+
+async function probe({ values, positionals, io, cwd }: VerbInput): Promise<number> {
+  if (positionals[0] !== undefined) {
+    throw new OperatorError(
+      `probe takes no argument, got ${oneLine(positionals[0], 80)}`,
+      "see weakdoor probe --help",
+    );
+  }
+  const environment = readEnvironment();
+  const home = text(values, "home") ?? environment.home;
+  const request = requestOf({
+    vantage: "host",
+    workspace: directory(cwd, text(values, "workspace") ?? "."),
+    ...(home === undefined ? {} : { home: directory(cwd, home) }),
+  });
+  const { report } = await runProbe({ request, environment: environment.variables });
+  const out = text(values, "out");
+  if (out !== undefined) save(resolve(cwd, out), report);
+  if (flag(values, "json")) io.json(report);
+  else show(io, report);
+  return report.checks.some((check) => check.status !== "ran") ? EXIT.incomplete : EXIT.nothingNew;
+}
+
+function directory(cwd: string, path: string): string {
+  const absolute = resolve(cwd, path);
+  if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === true) return absolute;
+  throw new OperatorError(`${oneLine(path, 200)} is no directory`, "name one that exists with --home or --workspace");
+}
+
+function save(path: string, report: ProbeReport): void {
+  try {
+    writeDurably(path, `${JSON.stringify(report, null, 2)}\n`);
+  } catch (thrown) {
+    const code = errnoOf(thrown);
+    if (code === undefined) throw thrown;
+    const hint = "name a file in a directory that may be written, with room left";
+    throw new OperatorError(`cannot write ${oneLine(path, 200)}: ${code}`, hint, { cause: thrown });
+  }
+}
+
+function show(io: Io, report: ProbeReport): void {
+  const measured = report.observations.length;
+  io.out(
+    `boundary ${report.boundary}, runtime ${report.runtime}, ${count(measured, "observation")} in ${report.durationMs} ms`,
+  );
+  io.out("");
+  for (const part of boundaryOf(report.observations, report.checks, [])) {
+    if (part.status === "not-looked") io.out(`${part.category.padEnd(16)} not looked at: ${part.reason}`);
+    else {
+      io.out(`${part.category.padEnd(16)} ${count(part.observed, "exposure")}`);
+      for (const row of part.unexplainedObservations) {
+        io.out(`  ${row.id}  ${row.access.join(", ")}  ${oneLine(row.detail, 100)}`);
+      }
+    }
+  }
+  const unmeasured = report.observations.filter((row) => row.verdict === "not-measured").length;
+  io.out("");
+  io.out(`${count(unmeasured, "row")} not measured; --json shows why`);
+  for (const check of report.checks) {
+    if (check.status !== "ran") io.out(`${check.check} ${check.status}: ${oneLine(check.reason, 200)}`);
+  }
+}

@@ -1,0 +1,80 @@
+import { CATEGORIES, type Category, type CheckRun, checkOf, type Observation } from "../guest/observation.ts";
+
+/**
+ * What a sandbox lets through, counted by category: how many exposures were observed, how many of them the team said
+ * are intended, and which are unexplained. A category that no check looked at says so instead of reading zero.
+ */
+export type Boundary =
+  | ({ status: "looked"; category: Category } & Counted)
+  | { status: "not-looked"; category: Category; reason: string };
+
+type Counted = { intended: number; observed: number; unexplained: number; unexplainedObservations: Observation[] };
+
+/** Checks that describe and do not accuse: who and what the sandbox is, and what every container of its kind has. */
+const DESCRIPTIVE: ReadonlySet<string> = new Set([
+  "control",
+  "own",
+  "mount",
+  "runtime-name",
+  "runtime-default",
+  "user-identity",
+  "lsm",
+]);
+
+/** Single rows of the same kind. */
+const DESCRIPTIVE_ROWS: ReadonlySet<string> = new Set(["network-interface:lo", "mount-propagation:slave"]);
+
+/** Is something open here that need not be? Two views that disagree count: one of them is wrong. */
+export function isExposure(observation: Observation): boolean {
+  if (observation.verdict === "contradictory") return true;
+  if (DESCRIPTIVE.has(checkOf(observation.id)) || DESCRIPTIVE_ROWS.has(observation.id)) return false;
+  switch (observation.verdict) {
+    case "reachable":
+    case "decoy-reached":
+      return true;
+    case "denied":
+    case "absent":
+    case "not-measured":
+      return false;
+  }
+}
+
+/**
+ * Does a pattern of the configuration name this id? `check:*` is the check and its every instance; anything else is
+ * one id, to the letter.
+ */
+export function isNamedBy(pattern: string, id: string): boolean {
+  if (!pattern.endsWith(":*")) return pattern === id;
+  return checkOf(id) === pattern.slice(0, -2);
+}
+
+export function boundaryOf(
+  observations: readonly Observation[],
+  checks: readonly CheckRun[],
+  intended: readonly string[],
+): Boundary[] {
+  return CATEGORIES.map((category) => {
+    const ran = checks.filter((check) => check.category === category);
+    const looked = ran.filter((check) => check.status === "ran" || check.status === "degraded");
+    if (looked.length === 0) {
+      const reason = ran.length === 0 ? "no check of this category was planned" : `${ran.length} planned, none ran`;
+      return { status: "not-looked", category, reason };
+    }
+    const exposures = observations.filter((row) => row.category === category && isExposure(row));
+    const explained = exposures.filter((row) => isIntended(row, intended));
+    const unexplainedObservations = exposures.filter((row) => !isIntended(row, intended));
+    return {
+      status: "looked",
+      category,
+      intended: explained.length,
+      observed: exposures.length,
+      unexplained: unexplainedObservations.length,
+      unexplainedObservations,
+    };
+  });
+}
+
+/** A contradiction is nobody's intention. */
+function isIntended(row: Observation, intended: readonly string[]): boolean {
+  return row.verdict !== "contradictory" && intended.some((pattern) => isNamedBy(pattern, row.id));
+}

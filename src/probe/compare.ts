@@ -1,0 +1,34 @@
+import type { Observation, ProbeReport } from "../guest/observation.ts";
+import type { Outside } from "./outside.ts";
+
+export type Agreement = { agreeing: number; contradictory: Observation[] };
+
+/**
+ * The two views of one fact, held against each other. Where one says open and the other closed, the inside row is
+ * handed back as `contradictory`. A user-space kernel and a virtual machine show the host another process than the
+ * one inside, so there is nothing to compare.
+ */
+export function compareViews(inside: ProbeReport, outside: Outside): Agreement {
+  if (inside.boundary === "gvisor" || inside.boundary === "microvm" || outside.process === "user-space-kernel") {
+    return { agreeing: 0, contradictory: [] };
+  }
+  const seen = new Map(outside.observations.map((row) => [row.id, row]));
+  const contradictory: Observation[] = [];
+  let agreeing = 0;
+  for (const row of inside.observations) {
+    const other = seen.get(row.id);
+    if (other === undefined || !["reachable", "denied", "absent"].includes(row.verdict)) continue;
+    // Whether the root can be written is decided by permissions too, which the mount's flag does not show.
+    const isOpen = row.verdict === "reachable";
+    const isAgreed = isOpen === (other.verdict === "reachable") || (row.id === "root-filesystem" && !isOpen);
+    if (isAgreed) agreeing++;
+    else contradictory.push(contradiction(row, other));
+  }
+  return { agreeing, contradictory };
+}
+
+function contradiction(inside: Observation, outside: Observation): Observation {
+  const { control: _, ...rest } = inside;
+  const detail = `inside: ${inside.verdict}, ${inside.detail}; outside: ${outside.verdict}, ${outside.detail}`;
+  return { ...rest, verdict: "contradictory", access: [], detail: detail.slice(0, 600) };
+}
