@@ -1,0 +1,25 @@
+import { GUEST_DIR, type GuestProgram } from "./wire.ts";
+
+/**
+ * How a program of ours is started inside. The runtime brings its own loader and libraries, so it runs in any Linux image
+ * of the machine's architecture, also on musl and from scratch; image.ts lays it out. `process.execPath` inside is the
+ * loader, never Node: to start a program of ours use this.
+ */
+export function guestArgv(program: GuestProgram, args: readonly string[]): [string, ...string[]] {
+  return [...carried("node"), `${GUEST_DIR}/${program}.mjs`, ...args];
+}
+
+/** A dynamically linked tool that the runtime brings, started by the runtime's own loader. */
+export function carried(tool: "node" | "setpriv"): [string, ...string[]] {
+  return [`${GUEST_DIR}/lib/ld.so`, "--library-path", `${GUEST_DIR}/lib`, `${GUEST_DIR}/${tool}`];
+}
+
+/**
+ * The argv of a sandbox's first process, where the backend brings no init of its own: a shell of eleven words that starts
+ * the shim, collects what the dead leave behind, which Node as process 1 cannot, and ends with the shim. `name` stands in
+ * the command line so that the process is found by it. It lets go of the channel, so that its end is seen.
+ */
+export function firstArgv(name: string): [string, ...string[]] {
+  const script = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- </dev/null >/dev/null; wait $!';
+  return [`${GUEST_DIR}/busybox`, "sh", "-c", script, name, ...guestArgv("shim", [name])];
+}

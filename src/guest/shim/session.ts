@@ -1,0 +1,58 @@
+import { type ClientHttp2Session, connect } from "node:http2";
+import { Duplex, type Readable, type Writable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { AUTHORITY } from "../wire.ts";
+
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** The HTTP/2 client over the sandbox's one stream, which is two pipes here. */
+export function openSession(input: Readable, output: Writable): ClientHttp2Session {
+  const session = connect(`http://${AUTHORITY.broker}`, {
+    createConnection: () => joined(input, output),
+    maxSessionMemory: 128,
+    settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+  });
+  session.once("connect", () => session.setLocalWindowSize(WINDOW_BYTES));
+  return session;
+}
+
+export type Broker = {
+  /** One message. Rejects when the stream is reset or the session ends. */
+  call(method: "GET" | "POST", path: string, body?: unknown): Promise<{ status: number; body: string }>;
+};
+
+export function brokerOf(session: ClientHttp2Session): Broker {
+  return {
+    async call(method, path, body) {
+      const stream = session.request({
+        ":method": method,
+        ":path": path,
+        ":authority": AUTHORITY.broker,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      });
+      let status = 0;
+      stream.once("response", (headers) => {
+        status = headers[":status"] ?? 0;
+      });
+      stream.end(body === undefined ? undefined : JSON.stringify(body));
+      const answer = await text(stream);
+      return { status, body: answer };
+    },
+  };
+}
+
+/** The end of the input is the end of everything: whoever held the other side is gone. */
+function joined(input: Readable, output: Writable): Duplex {
+  const both = new Duplex({
+    read: () => input.resume(),
+    write: (chunk: Buffer, _encoding, done) => void output.write(chunk, done),
+    final: (done) => void output.end(done),
+  });
+  input.on("data", (chunk: Buffer) => {
+    if (!both.push(chunk)) input.pause();
+  });
+  input.once("end", () => both.destroy());
+  input.once("error", (error) => both.destroy(error));
+  output.once("error", (error) => both.destroy(error));
+  return both;
+}
