@@ -10,6 +10,7 @@ export function matches(weakness: Weakness, observation: Observation): boolean {
   if (checkOf(observation.id) !== when.check) return false;
   if (!when.verdict.includes(observation.verdict)) return false;
   if (!when.from.includes(observation.from)) return false;
+  if (when.within !== undefined && !isWithin(instanceOf(observation.id), when.within)) return false;
   return (when.access ?? []).every((access) => observation.access.includes(access));
 }
 
@@ -27,4 +28,8 @@ export function matching(
 export function instanceOf(id: string): string {
   const colon = id.indexOf(":");
   return colon < 0 ? "" : id.slice(colon + 1);
+}
+
+function isWithin(path: string, places: readonly string[]): boolean {
+  return places.some((place) => path === place || path.startsWith(`${place}/`));
 }

@@ -22,6 +22,8 @@ export const Weakness = z.strictObject({
     from: z.array(Observation.shape.from).min(1),
     /** All of these accesses were shown. */
     access: Observation.shape.access.optional(),
+    /** The check's instance is one of these paths or lies below one; any instance when left out. */
+    within: z.array(z.string()).optional(),
   }),
   /** One finding for each matching observation, or one for all together. */
   one: z.enum(["per-observation", "per-target"]),

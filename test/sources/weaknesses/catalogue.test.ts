@@ -70,6 +70,22 @@ test.each<[string, Partial<Observation>, boolean]>([
   expect(matches(weakness, { ...socket, ...change })).toBe(expected);
 });
 
+test.each([
+  ["host-mount:/etc", true],
+  ["host-mount:/etc/ssl", true],
+  ["host-mount:/etcetera", false],
+  ["host-mount:/workspaces/p", false],
+])("a mount is a system directory's by whole path parts: %s", (id, expected) => {
+  const weakness = weaknessOf(CATALOGUE, "host-system-directory-writable");
+  if (weakness === undefined) throw new Error("not in the catalogue");
+  expect(matches(weakness, { ...socket, id, verdict: "reachable", access: ["read", "write"] })).toBe(expected);
+});
+
+test("the slave mounts that most machines have are not taken for shared ones", () => {
+  const slave: Observation = { ...socket, id: "mount-propagation:slave", verdict: "reachable", access: ["list"] };
+  expect(matching(CATALOGUE, [slave])).toEqual([]);
+});
+
 test("what the observations bear out is listed by weakness, and nothing else", () => {
   const found = matching(CATALOGUE, [socket, { ...socket, from: "lab" }]);
   expect(found.map((f) => [f.weakness.id, f.observations.length])).toEqual([["engine-socket-in-sandbox", 1]]);

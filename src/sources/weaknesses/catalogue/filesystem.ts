@@ -3,38 +3,62 @@ import type { Weakness } from "../weakness.ts";
 /** Files, mounts and devices that the sandbox lets through. */
 export const FILESYSTEM: readonly Weakness[] = [
   {
-    id: "host-directory-writable",
-    title: "A directory of the host is mounted writable",
+    id: "host-system-directory-writable",
+    title: "A system directory of the host is mounted writable",
     category: "filesystem",
-    when: { check: "host-mount", verdict: ["reachable", "decoy-reached"], from: ["target"], access: ["write"] },
+    when: {
+      check: "host-mount",
+      verdict: ["reachable", "decoy-reached"],
+      from: ["target"],
+      access: ["write"],
+      within: ["/boot", "/etc", "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var"],
+    },
     one: "per-observation",
-    severity: "high",
+    severity: "critical",
     explanation:
-      "What is written there is written on the host. If programs outside read, run or obey files below it, code " +
-      "inside the sandbox speaks to them through these files.",
+      "What is written there is written on the host. Programs outside run and obey the files below such a directory, " +
+      "most of them as root, so code inside the sandbox speaks to them through these files.",
     attack: ["T1611", "T1554"],
     atlas: ["AML.T0105"],
     owasp: ["LLM06:2025", "ASI05"],
     cwe: ["CWE-668", "CWE-732"],
     mitigations: ["devcontainer.remove-mount"],
-    advice: "Mount the project directory alone, and everything else read-only or not at all.",
+    advice: "Mount the project directory alone; what else is needed, read-only.",
+  },
+  {
+    id: "host-directory-writable",
+    title: "Directories of the host are mounted writable",
+    category: "filesystem",
+    when: { check: "host-mount", verdict: ["reachable", "decoy-reached"], from: ["target"], access: ["write"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "What is written there stays on the host when the sandbox is gone. For the project's own directory that is the " +
+      "point of the sandbox; every further directory is one through which a session can speak to later ones and to " +
+      "programs outside.",
+    attack: ["T1554"],
+    atlas: [],
+    owasp: ["ASI05"],
+    cwe: ["CWE-732"],
+    mitigations: [],
+    advice: "Compare the list with what the work needs, and mount the rest read-only or not at all.",
   },
   {
     id: "host-directory-readable",
-    title: "A directory of the host is mounted into the sandbox",
+    title: "Directories of the host are mounted into the sandbox",
     category: "filesystem",
     when: { check: "host-mount", verdict: ["reachable", "decoy-reached"], from: ["target"], access: ["read"] },
-    one: "per-observation",
-    severity: "low",
+    one: "per-target",
+    severity: "info",
     explanation:
       "Code inside can read what the host keeps there, today and whatever is put there tomorrow. Whether that matters " +
-      "depends on the directory.",
+      "depends on the directories; the project's own is among them.",
     attack: ["T1005", "T1083"],
     atlas: ["AML.T0037"],
     owasp: ["LLM02:2025"],
     cwe: ["CWE-552"],
-    mitigations: ["devcontainer.remove-mount"],
-    advice: "Mount the narrowest directory that does the work.",
+    mitigations: [],
+    advice: "Mount the narrowest directories that do the work.",
   },
   {
     id: "system-directory-writable",
@@ -74,7 +98,7 @@ export const FILESYSTEM: readonly Weakness[] = [
     id: "mount-propagation-shared",
     title: "Mounts made inside the sandbox appear outside",
     category: "filesystem",
-    when: { check: "mount-propagation", verdict: ["reachable"], from: ["target"] },
+    when: { check: "mount-propagation", verdict: ["reachable"], from: ["target"], access: ["configure"] },
     one: "per-target",
     severity: "medium",
     explanation:
@@ -106,10 +130,10 @@ export const FILESYSTEM: readonly Weakness[] = [
   },
   {
     id: "kernel-control-file-writable",
-    title: "A control file of the kernel can be written inside the sandbox",
+    title: "Control files of the kernel can be written inside the sandbox",
     category: "filesystem",
     when: { check: "kernel-control-file", verdict: ["reachable"], from: ["target"], access: ["write"] },
-    one: "per-observation",
+    one: "per-target",
     severity: "critical",
     explanation:
       "Some files below /proc and /sys tell the kernel which program to start, as root and outside every sandbox, when " +
@@ -128,7 +152,7 @@ export const FILESYSTEM: readonly Weakness[] = [
     category: "filesystem",
     when: { check: "procfs-masking", verdict: ["reachable"], from: ["target"] },
     one: "per-target",
-    severity: "medium",
+    severity: "low",
     explanation:
       "Container runtimes hide a short list of files below /proc and /sys, because they tell about the host or control " +
       "it. Here they are visible, which points to a sandbox that was loosened on purpose.",

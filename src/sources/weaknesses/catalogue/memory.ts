@@ -3,16 +3,34 @@ import type { Weakness } from "../weakness.ts";
 /** What outlives a session: files that a later agent, or the person's own tools, will obey. */
 export const MEMORY: readonly Weakness[] = [
   {
+    id: "home-trust-file-writable",
+    title: "Settings in the home that programs outside obey can be changed inside",
+    category: "memory",
+    when: { check: "trust-file", verdict: ["reachable"], from: ["target"], access: ["write"], within: ["~"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "Git's settings and the agents' own in the person's home are obeyed in every project, by programs that have no " +
+      "sandbox. Code inside that can change them chooses what those programs run, and can loosen the agent's own rules " +
+      "for its next start.",
+    attack: ["T1546", "T1554"],
+    atlas: ["AML.T0081", "AML.T0080"],
+    owasp: ["ASI05", "ASI06"],
+    cwe: ["CWE-732", "CWE-829"],
+    mitigations: [],
+    advice: "Mount these files read-only into the sandbox, and look at them before running tools on the workspace.",
+  },
+  {
     id: "trust-file-writable",
     title: "Files that programs outside obey can be changed inside the sandbox",
     category: "memory",
     when: { check: "trust-file", verdict: ["reachable"], from: ["target"], access: ["write"] },
     one: "per-target",
-    severity: "medium",
+    severity: "low",
     explanation:
       "Git configuration and hooks, editor tasks, agent settings and instruction files lie in the workspace and are " +
       "executed or obeyed by programs outside. Code inside that can change them has its commands run out there, later, " +
-      "by a program that trusts the workspace.",
+      "by a program that trusts the workspace. Every writable workspace brings this along.",
     attack: ["T1546", "T1554"],
     atlas: ["AML.T0081", "AML.T0080"],
     owasp: ["ASI05", "ASI06"],
@@ -26,7 +44,7 @@ export const MEMORY: readonly Weakness[] = [
     category: "memory",
     when: { check: "trust-file-creatable", verdict: ["reachable"], from: ["target"], access: ["create"] },
     one: "per-target",
-    severity: "low",
+    severity: "info",
     explanation:
       "The file is not there today, so nothing protects it; a program outside will obey it as soon as it exists. " +
       "A list of protected files that names only existing ones misses it.",

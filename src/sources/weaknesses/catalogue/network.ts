@@ -37,23 +37,6 @@ export const NETWORK: readonly Weakness[] = [
     advice: "Let the service ask for a token, or move it into a namespace of its own.",
   },
   {
-    id: "raw-socket-creatable",
-    title: "Socket families with a wide kernel surface can be made",
-    category: "network",
-    when: { check: "socket-family", verdict: ["reachable"], from: ["target"] },
-    one: "per-target",
-    severity: "info",
-    explanation:
-      "Packet, raw, vsock or kernel-crypto sockets can be made inside. Container runtimes allow some of them by " +
-      "default. They let code see and forge traffic in its own network, or reach rarely used kernel code.",
-    attack: ["T1040", "T1068"],
-    atlas: [],
-    owasp: [],
-    cwe: ["CWE-250"],
-    mitigations: ["devcontainer.drop-capability"],
-    advice: "Drop CAP_NET_RAW and deny the families in the system-call filter.",
-  },
-  {
     id: "mcp-remote-without-tls",
     title: "A remote MCP server is used without encryption",
     category: "network",

@@ -173,4 +173,21 @@ export const PROCESS: readonly Weakness[] = [
     mitigations: [],
     advice: "Harden the machine's sysctl settings.",
   },
+  {
+    id: "raw-socket-creatable",
+    title: "Socket families with a wide kernel surface can be made",
+    category: "process",
+    when: { check: "socket-family", verdict: ["reachable"], from: ["target"] },
+    one: "per-target",
+    severity: "info",
+    explanation:
+      "Packet, raw, vsock or kernel-crypto sockets can be made inside. Container runtimes allow some of them by " +
+      "default. They let code see and forge traffic in its own network, or reach rarely used kernel code.",
+    attack: ["T1040", "T1068"],
+    atlas: [],
+    owasp: [],
+    cwe: ["CWE-250"],
+    mitigations: ["devcontainer.drop-capability"],
+    advice: "Drop CAP_NET_RAW and deny the families in the system-call filter.",
+  },
 ];

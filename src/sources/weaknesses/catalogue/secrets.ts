@@ -28,7 +28,7 @@ export const SECRETS: readonly Weakness[] = [
     category: "secrets",
     when: { check: "agent-credential-file", verdict: ["reachable"], from: ["target"], access: ["read"] },
     one: "per-target",
-    severity: "medium",
+    severity: "low",
     explanation:
       "Code that the agent runs can open the file with the agent's tokens. Someone who steers the agent for one " +
       "session can then use the person's account from elsewhere. Many agents need the file to work, so this is often a " +
@@ -83,7 +83,7 @@ export const SECRETS: readonly Weakness[] = [
     category: "secrets",
     when: { check: "foreign-environ", verdict: ["reachable"], from: ["target"] },
     one: "per-target",
-    severity: "medium",
+    severity: "low",
     explanation:
       "A process in the sandbox may open the environment of processes that it did not start. Secrets that were given " +
       "to one server only are then open to all that runs beside it.",
