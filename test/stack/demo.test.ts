@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exec } from "../../src/base/exec.ts";
 import { loadConfig } from "../../src/config/config.ts";
+import { auditStack } from "../../src/stack/audit/audit.ts";
 import { readDeclared } from "../../src/stack/declared.ts";
 import { buildDemo } from "../../src/stack/demo.ts";
 import { madeUpCredentials } from "../../src/stack/demoCredentials.ts";
@@ -141,4 +142,17 @@ test("a checkout around the demo is not written to", async () => {
   writeFileSync(join(scratch.directory, "home/x"), "");
   await buildDemo(join(scratch.directory, "demo"));
   expect((await git(["log"])).code).not.toBe(0);
+});
+
+test("of its configuration the audit finds what was planted, and nothing else", async () => {
+  await using scratch = tree();
+  const demo = await buildDemo(join(scratch.directory, "demo"));
+  const audit = await auditStack(demo, await discover(demo), await readDeclared(demo, "auto"));
+  expect(audit.observations.filter((o) => o.verdict !== "absent").map((o) => `${o.verdict} ${o.id}`)).toEqual([
+    "reachable codex-sandbox-mode",
+    "reachable mcp-server-unpinned:claude-code/filesystem",
+    "reachable devcontainer-flags:cap-add-SYS_PTRACE",
+    "reachable devcontainer-engine-socket",
+  ]);
+  expect(audit.checks.filter((c) => c.status !== "ran")).toEqual([]);
 });
