@@ -1,0 +1,42 @@
+import { sleep } from "../../base/clock.ts";
+import { ENGINE_DEADLINE_MS, type EngineAnswer, removeContainer } from "../../stop/engineRoute.ts";
+import { killProcess, type Process } from "../../stop/processes.ts";
+import { containerProcesses } from "./dockerLooks.ts";
+import { type DockerRecord, dropRecord } from "./record.ts";
+
+type Parts = { socket: string; runDirectory: string; record: DockerRecord | undefined };
+
+const POLL_MS = 25;
+const REAP_MS = 1_000;
+
+/**
+ * Ends a container by two routes: its processes by SIGKILL from the host, which works at once and without the engine (and
+ * frees an engine that hangs over a gVisor start), then the engine's removal by force. The shim, whose task it is to tell the
+ * engine of the death, is killed last and only if it stays. Resolves also when something is left: the looks say so.
+ */
+export async function destroyContainer(name: string, { socket, runDirectory, record }: Parts): Promise<void> {
+  const living = () => (record === undefined ? [] : containerProcesses(record.id));
+  for (const one of living()) if (!isShim(one)) killProcess(one);
+  const answer = await removeUntilGone(socket, name);
+  const endsAtMs = performance.now() + REAP_MS;
+  while (living().length > 0 && performance.now() < endsAtMs) {
+    for (const one of living()) killProcess(one);
+    await sleep(POLL_MS);
+  }
+  if (answer.status === "gone" && living().length === 0) dropRecord(runDirectory, name);
+}
+
+/** A removal that is already under way answers 409: asked again until it is through or the time of one route is up. */
+async function removeUntilGone(socket: string, name: string): Promise<EngineAnswer> {
+  const endsAtMs = performance.now() + ENGINE_DEADLINE_MS;
+  for (;;) {
+    const leftMs = endsAtMs - performance.now();
+    const answer = await removeContainer(socket, name, Math.max(1, Math.ceil(leftMs)));
+    if (answer.status !== "left" || performance.now() > endsAtMs) return answer;
+    await sleep(POLL_MS);
+  }
+}
+
+function isShim({ commandLine }: Process): boolean {
+  return commandLine.split(" ", 1)[0]?.includes("containerd-shim") ?? false;
+}

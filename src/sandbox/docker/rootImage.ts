@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import type Docker from "dockerode";
+import { type Pack, pack } from "tar-stream";
+import { OperatorError } from "../../base/errors.ts";
+
+const REPOSITORY = "weakdoor/base";
+
+/**
+ * The image whose only layer is this directory, as `weakdoor/base:<hash of its content>`: imported once, found by that tag ever
+ * after. Needs no registry. Throws OperatorError when the engine will not take it.
+ */
+export async function rootImage(docker: Docker, rootfs: string, signal: AbortSignal): Promise<string> {
+  const tag = (await digest(tarOf(rootfs))).slice(0, 32);
+  const name = `${REPOSITORY}:${tag}`;
+  const present = await docker.listImages({ filters: { reference: [name] }, abortSignal: signal });
+  if (present.length === 0) await importTar(docker, tarOf(rootfs), tag);
+  return name;
+}
+
+async function importTar(docker: Docker, tar: Pack, tag: string): Promise<void> {
+  const body = Readable.from(tar);
+  // A file that vanishes while it is read ends the body early; the client itself would not notice.
+  const broken = new Promise<never>((_, reject) => body.once("error", reject));
+  const imported = docker.importImage(body, { repo: REPOSITORY, tag }).then((reply) => progressOf(docker, reply));
+  await Promise.race([imported, broken]);
+}
+
+function progressOf(docker: Docker, reply: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(reply, (error) => {
+      if (error === null) return resolve();
+      const message = `the engine did not import the root file system: ${error.message}`;
+      reject(new OperatorError(message, "see whether its disk is full", { cause: error }));
+    });
+  });
+}
+
+async function digest(tar: Pack): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of tar) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** Sorted, without times: the same content gives the same bytes. */
+function tarOf(rootfs: string): Pack {
+  const tar = pack();
+  const add = async (path: string): Promise<void> => {
+    for (const entry of readdirSync(join(rootfs, path)).sort()) {
+      const at = path === "" ? entry : `${path}/${entry}`;
+      await addEntry(tar, rootfs, at);
+      if (lstatSync(join(rootfs, at)).isDirectory()) await add(at);
+    }
+  };
+  add("").then(
+    () => tar.finalize(),
+    (error: Error) => tar.destroy(error),
+  );
+  return tar;
+}
+
+function addEntry(tar: Pack, rootfs: string, at: string): Promise<void> {
+  const full = join(rootfs, at);
+  const stat = lstatSync(full);
+  const header = { name: at, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: new Date(0) };
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error | null): void => (error ? reject(error) : resolve());
+    if (stat.isDirectory()) tar.entry({ ...header, type: "directory" }, done);
+    else if (stat.isSymbolicLink()) tar.entry({ ...header, type: "symlink", linkname: readlinkSync(full) }, done);
+    else if (stat.isFile()) tar.entry({ ...header, type: "file", size: stat.size }, readFileSync(full), done);
+    else
+      reject(
+        new OperatorError(`${full} is neither file, directory nor link`, "a root file system holds nothing else"),
+      );
+  });
+}
