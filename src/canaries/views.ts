@@ -51,7 +51,7 @@ function* all(bytes: Buffer, text: string, budget: Budget): Generator<View> {
   yield* base64Runs(text);
 }
 
-/** Runs may be wrapped over lines, as `base64` and PEM do it; where a run begins is not known, so each of the four ways to cut it is tried. */
+/** Runs may be wrapped over lines, as `base64` and PEM do it; the first line at least 16 characters long; where a run begins is not known, so each of the four ways to cut it is tried. */
 const BASE64_RUN = /[A-Za-z0-9+/_-]{16,}(?:\\?\r?(?:\n|\\n)[ \t]*[A-Za-z0-9+/_-]+)*/g;
 
 function* base64Runs(text: string): Generator<View> {

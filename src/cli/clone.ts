@@ -36,8 +36,8 @@ export const verb: Verb = {
 
 function show(clone: Clone, io: Io): void {
   for (const { file, place, kind, by } of clone.replaced)
-    io.out(oneLine(`replaced  ${file}  ${place}  ${kind}  by ${by}`));
-  for (const { file, reason } of clone.skipped) io.out(oneLine(`skipped   ${file}  ${reason}`));
+    io.out(oneLine(`replaced ${file} ${place} ${kind} by ${by}`));
+  for (const { file, reason } of clone.skipped) io.out(oneLine(`skipped ${file}: ${reason}`));
   const { files, bytes, values, encodings } = clone.proof;
   io.out(`${count(clone.replaced.length, "replacement")} in ${oneLine(clone.root)}`);
   io.out(

@@ -28,7 +28,7 @@ export const verb: Verb = {
       for (const row of rows) {
         io.out(
           oneLine(
-            `${row.in}: byte ${row.offset}  ${row.fakeId}  ${row.kind}  from ${row.file} of ${row.cycle}  as ${row.encoding}`,
+            `${row.in}: byte ${row.offset} ${row.fakeId} ${row.kind} from ${row.file} of ${row.cycle} as ${row.encoding}`,
           ),
         );
       }
