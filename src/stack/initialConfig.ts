@@ -1,0 +1,134 @@
+import { basename, isAbsolute, relative } from "node:path";
+import { oneLine } from "../base/text.ts";
+import { AGENT_KINDS } from "../config/schema.ts";
+import { launchOf } from "./audit/launch.ts";
+import type { Discovered } from "./discover.ts";
+import type { Roots } from "./reader.ts";
+import type { McpServer } from "./servers.ts";
+
+/** The text of a first `weakdoor.yaml` for what was found, with a comment at each line; it loads as it is. */
+export function initialConfig(discovered: Discovered, roots: Roots, directory: string): string {
+  const kinds = discovered.agents.map((agent) => agent.kind);
+  const [devcontainer, ...others] = discovered.containers.filter(({ kind }) => kind === "devcontainer");
+  const declaredBy =
+    devcontainer === undefined
+      ? "none"
+      : quoted(shortest(`${roots.workspace}${devcontainer.file.slice("workspace".length)}`, directory));
+  return `# What weakdoor studies, and how. Paths are relative to this file. Written by weakdoor init; yours to change.
+version: 1
+
+${comment(["Found when this file was written:", ...foundLines(discovered).map((line) => `  ${line}`)])}
+stack:
+  # The stack's name in reports. Findings are known by it: do not change it later.
+  name: ${quoted(nameOf(roots.workspace))}
+  # The home directory in which the agents keep their settings and logins. It is read, never written to.
+  home: ${quoted(shortest(roots.home, directory))}
+  # The project they work in.
+  workspace: ${quoted(shortest(roots.workspace, directory))}
+  # Whose files are read and copied into the clone, with every credential replaced.
+  agents: [${(kinds.length > 0 ? kinds : AGENT_KINDS).join(", ")}]
+  # More files for the clone, e.g. "home/.config/tool/*.json".
+  include: []
+
+# The sandbox of the agents, rebuilt around the clone.
+target:
+  # auto takes the best that this machine has: docker-runsc, docker-runc, runsc, bubblewrap.
+  driver: auto
+  # The file that declares the agents' sandbox; none means that they run without one.${others.length > 0 ? `\n  # Also found: ${others.map(({ file }) => oneLine(file, 100)).join(", ")}.` : ""}
+  declaredBy: ${declaredBy}
+
+# The sandbox of the researcher. It must be stronger than what it studies.
+lab:
+  # container, gvisor or microvm: a machine that cannot boot this much does not run the researcher.
+  minimum: gvisor
+  # true lets a weaker lab run; every report then says so.
+  allowWeakIsolation: false
+
+# scripted needs no model and no key. anthropic and openai need a model, and a key in the variable that keyEnv NAMES:
+# { mode: anthropic, model: NAME, keyEnv: ANTHROPIC_API_KEY, tokensMax: 50000 }
+research:
+  mode: scripted
+
+# What your team says the sandbox may reach, by a report's observation ids; "check:*" is a check's every instance:
+#   - { observation: "trust-file:*", why: "the agent maintains these files, and each change is reviewed" }
+intended: []
+
+findings:
+  # From which severity on a new finding makes the exit code 10: low, medium, high or critical.
+  threshold: high
+
+schedule:
+  # Minute, hour, day of month, month, day of week: here Mondays at six.
+  cron: "0 6 * * 1"
+  # As in Europe/Berlin.
+  timeZone: UTC
+  # one makes up for runs that were missed while nothing ran; none does not.
+  catchUp: one
+
+# Of each sandbox, and of the files that are copied into the clone.
+limits:
+  memoryMiB: 512
+  cpus: 1
+  pids: 128
+  fileMiBMax: 8
+`;
+}
+
+/** What was found, a line each; never a value of a credential. */
+export function foundLines(discovered: Discovered): string[] {
+  const { agents, mcpServers, instructionFiles, hooks, containers, problems } = discovered;
+  const lines = [
+    ...agents.map(({ kind, files }) => `agent        ${kind}: ${files.join(", ")}`),
+    ...mcpServers.map((server) => `MCP server   ${server.agent}/${server.name}: ${startOf(server)} (${server.file})`),
+    ...instructionFiles.map(({ kind, file }) => `${kind.padEnd(12)} ${file}`),
+    ...hooks.map(({ agent, event, file }) => `hook         ${agent} ${event} (${file})`),
+    ...containers.map(({ kind, file }) => `${kind.padEnd(12)} ${file}`),
+    ...problems.map(
+      ({ file, line, message }) => `not read     ${file}${line === null ? "" : `:${line}`}: ${message}`,
+    ),
+  ].map((line) => oneLine(line, 200).replace(/^(\S+( server| read)?) /, (_whole, first: string) => first.padEnd(13)));
+  const shown = lines.slice(0, LINES_MAX);
+  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more`);
+  return agents.length > 0 ? shown : [`no agent: neither of ${AGENT_KINDS.join(", ")} has settings there`, ...shown];
+}
+
+const LINES_MAX = 200;
+
+function startOf(server: McpServer): string {
+  if (server.transport === "http") return server.url ?? "";
+  const launch = launchOf(server);
+  switch (launch.kind) {
+    case "package":
+      return `${launch.name} from ${launch.registry}, ${launch.version ?? "no exact version"}`;
+    case "image":
+      return `image ${launch.reference}`;
+    case "local":
+      return launch.program;
+    case "unknown":
+      return launch.why;
+  }
+}
+
+function comment(lines: readonly string[]): string {
+  return lines.map((line) => `# ${line}`).join("\n");
+}
+
+/** JSON is YAML: a double-quoted text is read back as the same text. */
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** Relative when it lies in or below the file's directory, so that both can move together; else absolute. */
+function shortest(path: string, directory: string): string {
+  const short = relative(directory, path);
+  if (short === "") return ".";
+  return short.startsWith("..") || isAbsolute(short) ? path : short;
+}
+
+function nameOf(workspace: string): string {
+  const name = basename(workspace)
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 63);
+  return name === "" ? "stack" : name;
+}
