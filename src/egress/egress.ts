@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { Fake } from "../canaries/canaries.ts";
 import type { Hello, Task, TaskResult } from "../guest/wire.ts";
 import type { Role } from "../sandbox/sandbox.ts";
 
@@ -38,7 +39,13 @@ export type Gateway = {
   readonly pid: number;
   /** JSON lines, one per decision. */
   readonly logPath: string;
-  /** Joins a sandbox's channel to the gateway. */
+  /** Resolves when the process ended without `cut`, or when CONTROL could not take what it said: then nothing passes any more. */
+  readonly died: Promise<Error>;
+  /** From when this resolves on, what goes up is searched for these fakes, and with the master key for sealed ones. */
+  watch(fakes: readonly Fake[], masterKey?: Uint8Array): Promise<void>;
+  /** How often each sandbox's output was refused: too long, not JSON, of another shape, or more than is allowed. Denials are not in it. */
+  refused(): Readonly<Record<string, number>>;
+  /** Joins a sandbox's channel to the gateway, which owns it from here on. */
   attach(sandbox: { name: string; role: Role; channel: Duplex }): Promise<Guest>;
   /** Ends every stream now. Idempotent; resolves when the gateway process is gone. */
   cut(reason: string): Promise<void>;

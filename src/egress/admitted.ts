@@ -1,0 +1,28 @@
+import type { Role } from "../sandbox/sandbox.ts";
+import { type TaskDesk, taskDesk } from "./tasks.ts";
+
+/** What the gateway process keeps of one sandbox while its channel is open. */
+export type AdmittedGuest = {
+  readonly name: string;
+  readonly role: Role;
+  readonly desk: TaskDesk;
+  hasSaidHello: boolean;
+  pendingMessages: number;
+  /** Bytes that the bodies now being read may grow to. */
+  bodyBytesReserved: number;
+  alarms: number;
+  counts: { refused: number; denied: number; allowed: number };
+};
+
+export function admittedGuest(name: string, role: Role): AdmittedGuest {
+  return {
+    name,
+    role,
+    desk: taskDesk(),
+    hasSaidHello: false,
+    pendingMessages: 0,
+    bodyBytesReserved: 0,
+    alarms: 0,
+    counts: { refused: 0, denied: 0, allowed: 0 },
+  };
+}

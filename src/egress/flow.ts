@@ -1,0 +1,187 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Clock } from "../base/clock.ts";
+import type { Recogniser } from "../canaries/canaries.ts";
+import type { AdmittedGuest } from "./admitted.ts";
+import { type Answer, refuse } from "./answer.ts";
+import { type Body, readBody } from "./body.ts";
+import { answerBroker, brokerBytesMax, type Control, isUpkeep } from "./broker.ts";
+import { type Decision, decide, type Policy } from "./decide.ts";
+import { type Asked, closeLine, openLine, wordsOf } from "./flowLines.ts";
+import { type ForwardParts, forward } from "./forward.ts";
+import { MODEL_BYTES_MAX, type ModelDesk } from "./model.ts";
+import type { Reason } from "./reasons.ts";
+import type { EgressRecord } from "./record.ts";
+import { send } from "./send.ts";
+import { type Hit, searchRequest } from "./watch.ts";
+
+/** What every flow of a gateway shares. */
+export type FlowParts = {
+  /** As it is at this moment: the latch may have been set since the last look. */
+  policy(): Policy;
+  recogniser(): Recogniser | null;
+  record: EgressRecord;
+  control: Control;
+  forward: ForwardParts;
+  model: ModelDesk;
+  clock: Clock;
+  nextFlow(): number;
+};
+
+const KIB = 1024;
+/** Of a request that is denied, so much is read to look for fakes, and so long. */
+const DENIED_BYTES_MAX = 256 * KIB;
+const DENIED_MS = 1_000;
+const BODY_MS = 30_000;
+/** What the bodies of one sandbox may hold at once. */
+const GUEST_BYTES_MAX = 64 * 1024 * KIB;
+/** The hundredth touch tells nobody more, and each is a leaf in the ledger. */
+const ALARMS_MAX = 100;
+
+/**
+ * One request from beginning to end: decide, read what it carries, look for fakes, write it down, and only then act. A
+ * request that cannot be written down is not made.
+ */
+export async function serveFlow(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  guest: AdmittedGuest,
+  parts: FlowParts,
+): Promise<void> {
+  const startedAt = parts.clock.monotonicMs();
+  const asked = askedOf(headers, guest);
+  const decision = decide(asked, parts.policy());
+  const left = new AbortController();
+  stream.once("close", () => left.abort());
+  const room = bodyRoom(guest, asked.method === "CONNECT" ? 0 : bytesMaxOf(decision, asked.method));
+  try {
+    const body = await takeBody(stream, decision, asked.method, room);
+    room.shrinkTo(body.bytes.length);
+    const hit = searchRequest(parts.recogniser(), headers, body.bytes);
+    ring(guest, parts, asked, decision, hit);
+    const refusal = refusalOf(decision, headers, body, hit, parts.policy());
+    const flow = { asked, decision, refusal, hit, guest, headers, bytesUp: body.bytes.length };
+    const open = openLine(flow, parts.nextFlow());
+    const isQuiet = refusal === null && isQuietOne(decision, asked.method);
+    const isWritten = isQuiet || parts.record.open(open).status === "written";
+    const request = { ...asked, headers, body: body.bytes, signal: left.signal };
+    const answer = isWritten ? await act(decision, refusal, request, guest, parts) : refuse("log-unwritable");
+    count(guest, answer, decision, parts.control);
+    const isModel = decision.verdict === "internal" && decision.authority === "model";
+    const sent = await send(stream, answer, { asJson: isModel, isHead: asked.method === "HEAD" });
+    const close = closeLine(open, answer, sent, parts.clock.monotonicMs() - startedAt);
+    if (isQuiet ? answer.status === "refused" && parts.record.open(open).status === "written" : isWritten) {
+      parts.record.close(close);
+    }
+  } finally {
+    room.shrinkTo(0);
+  }
+}
+
+function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest): Asked {
+  const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
+  return {
+    role: guest.role,
+    method: text(":method") ?? "",
+    scheme: text(":scheme"),
+    authority: text(":authority"),
+    path: text(":path"),
+  };
+}
+
+function bytesMaxOf(decision: Decision, method: string): number {
+  if (decision.verdict === "deny") return DENIED_BYTES_MAX;
+  if (decision.verdict === "allow") return decision.rule.requestBytesMax;
+  if (decision.authority === "broker") return brokerBytesMax(method, decision.target.path);
+  return decision.authority === "model" ? MODEL_BYTES_MAX : DENIED_BYTES_MAX;
+}
+
+type Room = { bytesMax: number; isGranted: boolean; shrinkTo(bytes: number): void };
+
+/** Memory that a body may take, out of what its sandbox has. */
+function bodyRoom(guest: AdmittedGuest, bytesMax: number): Room {
+  const isGranted = guest.bodyBytesReserved + bytesMax <= GUEST_BYTES_MAX;
+  let held = isGranted ? bytesMax : 0;
+  guest.bodyBytesReserved += held;
+  return {
+    bytesMax,
+    isGranted,
+    shrinkTo(bytes) {
+      guest.bodyBytesReserved -= held - bytes;
+      held = bytes;
+    },
+  };
+}
+
+type TakenBody = Body | { status: "refused"; reason: "too-many-at-once"; bytes: Buffer };
+
+async function takeBody(
+  stream: ServerHttp2Stream,
+  decision: Decision,
+  method: string,
+  room: Room,
+): Promise<TakenBody> {
+  // What a tunnel would carry comes only after our answer.
+  if (method === "CONNECT") return { status: "whole", bytes: Buffer.alloc(0) };
+  if (!room.isGranted) {
+    stream.resume();
+    return { status: "refused", reason: "too-many-at-once", bytes: Buffer.alloc(0) };
+  }
+  return readBody(stream, room.bytesMax, decision.verdict === "deny" ? DENIED_MS : BODY_MS);
+}
+
+function ring(guest: AdmittedGuest, parts: FlowParts, asked: Asked, decision: Decision, hit: Hit | undefined): void {
+  const raise = (carrier: "fake-credential" | "canary-host", subject: string, detail: string) => {
+    guest.alarms++;
+    if (guest.alarms > ALARMS_MAX) return;
+    const at = parts.clock.now().toISOString();
+    parts.control.tell({ type: "alarm", alarm: { carrier, sandbox: guest.name, subject, detail, at } });
+  };
+  if (decision.verdict === "deny" && decision.canaryHost !== null) {
+    raise("canary-host", decision.canaryHost, `asked for with ${asked.method.slice(0, 20)}`);
+  }
+  if (hit !== undefined) raise("fake-credential", hit.sighting.fakeId, wordsOf(hit, asked));
+}
+
+/** Why it is not done, or null. A fake outweighs all else; a denial outweighs a fault of the body. */
+function refusalOf(
+  decision: Decision,
+  headers: IncomingHttpHeaders,
+  body: TakenBody,
+  hit: Hit | undefined,
+  policy: Policy,
+): Reason | null {
+  if (hit !== undefined) return "fake-credential";
+  if (decision.verdict === "deny") return decision.reason;
+  if (policy.isLatched) return "latched";
+  if (headers.host !== undefined && headers.host !== headers[":authority"]) return "host-header-differs";
+  return body.status === "refused" ? body.reason : null;
+}
+
+function isQuietOne(decision: Decision, method: string): boolean {
+  return decision.verdict === "internal" && decision.authority === "broker" && isUpkeep(method, decision.target.path);
+}
+
+async function act(
+  decision: Decision,
+  refusal: Reason | null,
+  request: Asked & { headers: IncomingHttpHeaders; body: Buffer; signal: AbortSignal },
+  guest: AdmittedGuest,
+  parts: FlowParts,
+): Promise<Answer> {
+  if (refusal !== null) return refuse(refusal);
+  if (decision.verdict === "deny") return refuse(decision.reason);
+  if (decision.verdict === "allow") return forward(decision, request, parts.forward);
+  const { path, query } = decision.target;
+  if (decision.authority === "broker") return answerBroker({ ...request, path, query }, guest, parts.control);
+  if (decision.authority === "model") return parts.model.answer({ ...request, path, query });
+  return refuse("source-not-built");
+}
+
+/** What was for us and was answered is not counted: it is no egress. */
+function count(guest: AdmittedGuest, answer: Answer, decision: Decision, control: Control): void {
+  if (answer.status === "ready" && decision.verdict !== "allow") return;
+  if (answer.status === "ready") guest.counts.allowed++;
+  else if (decision.verdict === "deny") guest.counts.denied++;
+  else guest.counts.refused++;
+  control.tell({ type: "counts", sandbox: guest.name, ...guest.counts });
+}

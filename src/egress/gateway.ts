@@ -1,0 +1,199 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { errnoOf, messageOf, OperatorError, throwIfStopped } from "../base/errors.ts";
+import { unlinkIfThere } from "../base/files.ts";
+import type { Allowlist } from "./allowlist.ts";
+import type { Ticket } from "./door.ts";
+import type { Alarm, Gateway, GuestRequest, GuestResponse } from "./egress.ts";
+import { type GatewayChild, startChild } from "./gatewayChild.ts";
+import { type GuestEnd, guestEnd } from "./guestEnd.ts";
+import type { FromGateway, ModelRelay, Pin, Setup } from "./messages.ts";
+
+export type GatewayOptions = {
+  cycle: string;
+  /** Made with mode 0700 when it is not there; the log and the socket lie in it. */
+  runDirectory: string;
+  allowlists: readonly Allowlist[];
+  canaryHosts: readonly string[];
+  model?: ModelRelay;
+  /** Where the kill latch is: it is looked at before every request. */
+  stateDir?: string;
+  /** Names with a fixed address; see `Pin`. */
+  pins?: readonly Pin[];
+  /** PEM certificates trusted besides the system's. */
+  certificates?: readonly string[];
+  /** What a guest says to the broker. Whatever this throws cuts the gateway, and is what `died` resolves to. */
+  onRequest(request: GuestRequest): Promise<GuestResponse>;
+  /** As with `onRequest`, a throw cuts. */
+  onAlarm(alarm: Alarm): void;
+  /** Its abort cuts the gateway. */
+  signal: AbortSignal;
+};
+
+/** sockaddr_un holds 108 bytes, the closing NUL among them. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+/**
+ * Starts the gateway process and waits until its door is open. Throws OperatorError when the run directory, the socket or
+ * the log cannot be made, and the signal's reason when it is aborted; then no process is left.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { runDirectory, signal } = options;
+  throwIfStopped(signal);
+  const setup = setupOf(options);
+  prepare(runDirectory, setup.socketPath);
+  const started = await startChild(setup, signal);
+  throwIfStopped(signal);
+  if (started.status === "failed") throw cannotStart(runDirectory, started.reason);
+  const { child } = started;
+  const guests = new Map<string, GuestEnd>();
+  const refused: Record<string, number> = {};
+  const died = Promise.withResolvers<Error>();
+  let isCut = false;
+
+  const cut = async (reason: string) => {
+    isCut = true;
+    child.kill();
+    for (const guest of guests.values()) guest.end(`the gateway was cut: ${reason}`);
+    await child.exited;
+    unlinkIfThere(setup.socketPath);
+  };
+  const failWith = (thrown: unknown) => {
+    died.resolve(thrown instanceof Error ? thrown : new Error(messageOf(thrown)));
+    void cut("CONTROL could not go on");
+  };
+  const onAbort = () => void cut("stopped");
+  signal.addEventListener("abort", onAbort, { once: true });
+  child.listen((message) => void take(message, { child, guests, refused, options }).catch(failWith), failWith);
+  void child.exited.then((why) => {
+    signal.removeEventListener("abort", onAbort);
+    if (!isCut) died.resolve(new Error(`the gateway process ended: ${why}`));
+    for (const guest of guests.values()) guest.end("the gateway process ended");
+  });
+  return {
+    pid: child.pid,
+    logPath: setup.logPath,
+    died: died.promise,
+    refused: () => ({ ...refused }),
+    watch: (fakes, masterKey) =>
+      child.ask((id) => ({
+        type: "watch",
+        id,
+        fakes: [...fakes],
+        masterKey: masterKey === undefined ? null : Buffer.from(masterKey).toString("base64"),
+      })),
+    async attach({ name, role, channel }) {
+      throwIfStopped(signal);
+      if (guests.has(name)) throw new Error(`${name} is attached already`);
+      const end = guestEnd(name, (message) => child.send(message));
+      guests.set(name, end);
+      void end.guest.closed.then(() => guests.delete(name));
+      const ticket = { token: randomBytes(32).toString("hex"), sandbox: name, role };
+      try {
+        await child.ask((id) => ({ type: "admit", id, ...ticket }));
+      } catch (thrown) {
+        end.end(messageOf(thrown));
+        channel.destroy();
+        throw thrown;
+      }
+      bridge(channel, setup.socketPath, ticket, end);
+      await end.admission;
+      return end.guest;
+    },
+    cut,
+    [Symbol.asyncDispose]: () => cut("the cycle ended"),
+  };
+}
+
+type Desk = {
+  child: GatewayChild;
+  guests: ReadonlyMap<string, GuestEnd>;
+  refused: Record<string, number>;
+  options: GatewayOptions;
+};
+
+async function take(message: FromGateway, { child, guests, refused, options }: Desk): Promise<void> {
+  switch (message.type) {
+    case "alarm":
+      return options.onAlarm(message.alarm);
+    case "request": {
+      const response = await options.onRequest(message.request);
+      return child.send({ type: "answer", id: message.id, response });
+    }
+    case "counts":
+      refused[message.sandbox] = message.refused;
+      return;
+    case "admitted":
+      return guests.get(message.sandbox)?.admitted();
+    case "hello":
+      return guests.get(message.sandbox)?.greeted(message.hello);
+    case "result":
+      return guests.get(message.sandbox)?.returned(message.result);
+    case "result-refused":
+      return guests.get(message.sandbox)?.refused(message.id, message.reason);
+    case "gone":
+      return guests.get(message.sandbox)?.end(message.reason);
+    case "ready":
+    case "failed":
+    case "done":
+      return;
+  }
+}
+
+/** Raw bytes both ways, with back-pressure; when either side ends or breaks, both are destroyed. */
+function bridge(channel: Duplex, socketPath: string, ticket: Ticket, end: GuestEnd): void {
+  const socket = connect(socketPath);
+  const drop = (why: string) => {
+    channel.destroy();
+    socket.destroy();
+    end.end(why);
+  };
+  for (const side of [channel, socket]) {
+    side.once("error", (error) => drop(`its channel broke: ${messageOf(error)}`));
+    side.once("close", () => drop("its channel closed"));
+  }
+  void end.guest.closed.then(() => drop("its channel closed"));
+  socket.write(`${JSON.stringify(ticket)}\n`);
+  channel.pipe(socket);
+  socket.pipe(channel);
+}
+
+function setupOf(options: GatewayOptions): Setup {
+  return {
+    cycle: options.cycle,
+    socketPath: join(options.runDirectory, "gateway.sock"),
+    logPath: join(options.runDirectory, "egress.jsonl"),
+    stateDir: options.stateDir ?? null,
+    allowlists: [...options.allowlists],
+    canaryHosts: options.canaryHosts.map((host) => host.toLowerCase()),
+    model: options.model ?? null,
+    pins: [...(options.pins ?? [])],
+    certificates: [...(options.certificates ?? [])],
+  };
+}
+
+function prepare(runDirectory: string, socketPath: string): void {
+  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) {
+    throw new OperatorError(
+      `${socketPath} is too long for a socket`,
+      `choose a state directory with a shorter path: ${SOCKET_PATH_BYTES_MAX} bytes at most`,
+    );
+  }
+  try {
+    mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+    chmodSync(runDirectory, 0o700);
+  } catch (thrown) {
+    if (errnoOf(thrown) === undefined) throw thrown;
+    throw cannotStart(runDirectory, messageOf(thrown));
+  }
+}
+
+function cannotStart(runDirectory: string, reason: string): OperatorError {
+  return new OperatorError(
+    `the gateway cannot start in ${runDirectory}: ${reason}`,
+    "give the cycle a run directory of its own, on a disk with room, that you may write to",
+  );
+}

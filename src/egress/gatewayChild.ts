@@ -1,0 +1,93 @@
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { messageOf } from "../base/errors.ts";
+import { FromGateway, type Setup, type ToGateway } from "./messages.ts";
+
+/** The gateway process as CONTROL holds it: messages that were checked, and an end that is always seen. */
+export type GatewayChild = {
+  readonly pid: number;
+  /** Resolves with how it ended, and what it last printed. */
+  readonly exited: Promise<string>;
+  /**
+   * Hands on what it says from now on; it says nothing before the first sandbox is admitted. `onBroken` is called when it
+   * says something that is no message of ours.
+   */
+  listen(onMessage: (message: FromGateway) => void, onBroken: (thrown: unknown) => void): void;
+  send(message: ToGateway): void;
+  /** Sends a message that is answered when it is done. Rejects when the process ends before. */
+  ask(message: (id: number) => ToGateway): Promise<void>;
+  /** SIGKILL: its sockets are closed by the kernel, whatever it was doing. Idempotent. */
+  kill(): void;
+};
+
+export type ChildStart = { status: "started"; child: GatewayChild } | { status: "failed"; reason: string };
+
+const PRINTED_MAX = 8 * 1024;
+
+/**
+ * Forks the gateway process and waits until it listens. The model's key goes over IPC: the arguments and the environment
+ * are empty. Killed when `signal` aborts while it starts.
+ */
+export async function startChild(setup: Setup, signal: AbortSignal): Promise<ChildStart> {
+  let hear: (message: FromGateway) => void = () => undefined;
+  let complain: (thrown: unknown) => void = () => undefined;
+  const process = fork(entry(), [], { env: {}, execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let printed = "";
+  process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    printed = (printed + text).slice(-PRINTED_MAX);
+  });
+  const exited = new Promise<string>((resolve) => {
+    process.once("error", (error) => resolve(messageOf(error)));
+    process.once("exit", (code, name) => resolve([name ?? `exit code ${code}`, printed.trim()].join(" ").trim()));
+  });
+  const waiting = new Map<number, () => void>();
+  const start = Promise.withResolvers<string | null>();
+  process.on("message", (raw) => {
+    const parsed = FromGateway.safeParse(raw);
+    if (!parsed.success)
+      return complain(new Error("the gateway process sent no message of ours", { cause: parsed.error }));
+    const message = parsed.data;
+    if (message.type === "ready") start.resolve(null);
+    else if (message.type === "failed") start.resolve(message.message);
+    else if (message.type === "done") waiting.get(message.id)?.();
+    else hear(message);
+  });
+  // A message to a process that is gone is lost; that it is gone is what `exited` says.
+  const send = (message: ToGateway) => void process.send(message, () => undefined);
+  const kill = () => void process.kill("SIGKILL");
+  signal.addEventListener("abort", kill, { once: true });
+  send({ type: "setup", setup });
+  const reason = await Promise.race([start.promise, exited]);
+  signal.removeEventListener("abort", kill);
+  if (reason !== null || process.pid === undefined) {
+    kill();
+    await exited;
+    return { status: "failed", reason: reason ?? "it has no process id" };
+  }
+  let asked = 0;
+  const child: GatewayChild = {
+    pid: process.pid,
+    exited,
+    listen(onMessage, onBroken) {
+      hear = onMessage;
+      complain = onBroken;
+    },
+    send,
+    kill,
+    async ask(message) {
+      const id = asked++;
+      const done = new Promise<null>((resolve) => waiting.set(id, () => resolve(null)));
+      send(message(id));
+      const end = await Promise.race([done, exited]);
+      waiting.delete(id);
+      if (end !== null) throw new Error(`the gateway process is gone: ${end}`);
+    },
+  };
+  return { status: "started", child };
+}
+
+/** The same file as source and, compiled, in the published package. */
+function entry(): string {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return fileURLToPath(new URL(`./gatewayProcess.${extension}`, import.meta.url));
+}

@@ -1,0 +1,120 @@
+import { networkInterfaces } from "node:os";
+import { systemClock } from "../base/clock.ts";
+import { errnoOf, messageOf } from "../base/errors.ts";
+import { hashOf } from "../base/hash.ts";
+import type { Recogniser } from "../canaries/canaries.ts";
+import { recogniser } from "../canaries/recogniser.ts";
+import { serveChannel } from "../sandbox/channel.ts";
+import { readLatch } from "../stop/latch.ts";
+import { type AdmittedGuest, admittedGuest } from "./admitted.ts";
+import { controlLink } from "./controlLink.ts";
+import { openDoor } from "./door.ts";
+import { serveFlow } from "./flow.ts";
+import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
+import { modelDesk } from "./model.ts";
+import { startRecord } from "./record.ts";
+import { ownResolver } from "./resolver.ts";
+
+/**
+ * The gateway as a process of its own, forked by `gateway.ts`. It holds the policy, the model's key and the log, and ends
+ * when CONTROL does: without its parent there is nobody to answer to, so it dies at once rather than in order.
+ */
+const die = () => process.kill(process.pid, "SIGKILL");
+process.once("disconnect", die);
+// A terminal's Ctrl-C goes to every process; it is CONTROL that then cuts this one.
+process.on("SIGINT", () => undefined);
+process.once("message", (first) => {
+  const message = ToGateway.parse(first);
+  if (message.type !== "setup") throw new TypeError(`the first message is setup, not ${message.type}`);
+  try {
+    start(message.setup);
+  } catch (thrown) {
+    if (errnoOf(thrown) === undefined) throw thrown;
+    tell({ type: "failed", message: messageOf(thrown) });
+  }
+});
+
+function tell(message: FromGateway): void {
+  process.send?.(message);
+}
+
+function start(setup: Setup): void {
+  const guests = new Map<string, AdmittedGuest>();
+  const link = controlLink(tell);
+  const rules = setup.allowlists.flatMap((list) => list.rules);
+  const { canaryHosts } = setup;
+  let watching: Recogniser | null = null;
+  let flows = 0;
+  const parts = {
+    policy: () => ({ isLatched: isLatchSet(setup.stateDir), canaryHosts, rules }),
+    recogniser: () => watching,
+    record: startRecord(
+      setup.logPath,
+      { cycle: setup.cycle, policyHash: hashOf({ allowlists: setup.allowlists, canaryHosts }) },
+      systemClock,
+    ),
+    control: link,
+    forward: {
+      vetting: { resolve: ownResolver(), pins: setup.pins, ownAddresses },
+      certificates: setup.certificates,
+      clock: systemClock,
+    },
+    model: modelDesk(setup.model, setup.certificates, systemClock),
+    clock: systemClock,
+    nextFlow: () => flows++,
+  };
+  const door = openDoor((socket, name, role) => {
+    if (guests.has(name)) return socket.destroy();
+    const guest = admittedGuest(name, role);
+    guests.set(name, guest);
+    tell({ type: "admitted", sandbox: name });
+    const served = serveChannel(
+      socket,
+      (stream, headers) => void serveFlow(stream, headers, guest, parts).catch(fail),
+    );
+    void served.closed.then((end) => {
+      guests.delete(name);
+      tell({ type: "gone", sandbox: name, reason: end.status === "refused" ? end.reason : "the channel ended" });
+    });
+  });
+  process.on("message", (raw) => {
+    const message = ToGateway.parse(raw);
+    switch (message.type) {
+      case "setup":
+        throw new TypeError("setup comes once");
+      case "admit":
+        door.announce({ token: message.token, sandbox: message.sandbox, role: message.role });
+        return tell({ type: "done", id: message.id });
+      case "watch":
+        watching = recogniser(message.fakes, keyOf(message.masterKey));
+        return tell({ type: "done", id: message.id });
+      case "task":
+        return guests.get(message.sandbox)?.desk.lay(message.task);
+      case "task-dropped":
+        return guests.get(message.sandbox)?.desk.drop(message.id);
+      case "answer":
+        return link.answered(message.id, message.response);
+    }
+  });
+  door.server.once("error", (error) => tell({ type: "failed", message: messageOf(error) }));
+  door.server.listen(setup.socketPath, () => tell({ type: "ready" }));
+}
+
+function keyOf(base64: string | null): Uint8Array | undefined {
+  return base64 === null ? undefined : Buffer.from(base64, "base64");
+}
+
+function isLatchSet(stateDir: string | null): boolean {
+  return stateDir !== null && readLatch(stateDir).status === "set";
+}
+
+function ownAddresses(): ReadonlySet<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));
+}
+
+/** A bug in one flow ends the process: a gateway that has gone wrong lets nothing through. */
+function fail(thrown: unknown): void {
+  setImmediate(() => {
+    throw thrown;
+  });
+}

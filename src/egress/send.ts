@@ -1,0 +1,109 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
+import { pipeline, Transform } from "node:stream";
+import type { Answer, Sourced } from "./answer.ts";
+import { answerFor, type Reason } from "./reasons.ts";
+
+/** How an answer went down. */
+export type Sent = {
+  code: number;
+  bytesDown: number;
+  closedBy: "answer" | "guest" | "upstream" | "limit";
+  /** What broke it after it had begun; null when nothing did. */
+  reason: Reason | null;
+};
+
+/** Sends an answer and waits until it is through or broken off. Never rejects: what breaks is the guest's or the host's doing. */
+export async function send(
+  stream: ServerHttp2Stream,
+  answer: Answer,
+  form: { asJson: boolean; isHead: boolean },
+): Promise<Sent> {
+  if (answer.status === "refused") {
+    const { status, sentence } = answerFor(answer.reason);
+    return sendWhole(stream, status, ...worded(answer.sentence ?? sentence, form.asJson), form.isHead);
+  }
+  if (answer.body instanceof Uint8Array)
+    return sendWhole(stream, answer.code, answer.headers, answer.body, form.isHead);
+  return sendSourced(stream, answer.code, answer.headers, answer.body, form.isHead);
+}
+
+/** A model's SDK reads JSON and is told not to try again; everyone else reads a line. */
+function worded(sentence: string, asJson: boolean): [Record<string, string>, Buffer] {
+  if (!asJson) return [{ "content-type": "text/plain; charset=utf-8" }, Buffer.from(`${sentence}\n`)];
+  const body = { type: "error", error: { type: "refused_by_gateway", message: sentence } };
+  return [{ "content-type": "application/json", "x-should-retry": "false" }, Buffer.from(JSON.stringify(body))];
+}
+
+/** RFC 9110: these have no body, and HTTP/2 ends the stream with their headers. */
+const BODILESS = [204, 205, 304];
+
+async function sendWhole(
+  stream: ServerHttp2Stream,
+  code: number,
+  headers: Record<string, string>,
+  body: Uint8Array,
+  isHead: boolean,
+): Promise<Sent> {
+  if (stream.destroyed) return { code, bytesDown: 0, closedBy: "guest", reason: null };
+  const isEmpty = body.length === 0 || isHead || BODILESS.includes(code);
+  stream.respond({ ":status": code, ...headers }, { endStream: isEmpty });
+  if (!isEmpty) stream.end(body);
+  await new Promise<void>((resolve) => {
+    if (stream.writableFinished || stream.destroyed) return resolve();
+    stream.once("finish", resolve).once("close", resolve);
+  });
+  const isThrough = stream.writableFinished;
+  // Lets go of a guest that would go on sending its body.
+  stream.close(constants.NGHTTP2_NO_ERROR);
+  return {
+    code,
+    bytesDown: isThrough && !isEmpty ? body.length : 0,
+    closedBy: isThrough ? "answer" : "guest",
+    reason: null,
+  };
+}
+
+class TooLong extends Error {}
+
+async function sendSourced(
+  stream: ServerHttp2Stream,
+  code: number,
+  headers: Record<string, string>,
+  sourced: Sourced,
+  isHead: boolean,
+): Promise<Sent> {
+  try {
+    if (isHead || BODILESS.includes(code) || stream.destroyed) {
+      return await sendWhole(stream, code, headers, Buffer.alloc(0), isHead);
+    }
+    stream.respond({ ":status": code, ...headers });
+    return { code, ...(await pour(sourced, stream)) };
+  } finally {
+    sourced.done();
+  }
+}
+
+/** The sizes and ends of what streams from the one to the other: a broken stream of either side is a result, not an accident. */
+async function pour({ source, bytesMax }: Sourced, stream: ServerHttp2Stream): Promise<Omit<Sent, "code">> {
+  let bytesDown = 0;
+  let isSourceBroken = false;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, pass) {
+      if (bytesDown + chunk.length > bytesMax) return pass(new TooLong());
+      bytesDown += chunk.length;
+      pass(null, chunk);
+    },
+  });
+  source.once("error", () => {
+    isSourceBroken = !stream.destroyed;
+  });
+  return new Promise((resolve) => {
+    pipeline(source, meter, stream, (error) => {
+      if (!error) return resolve({ bytesDown, closedBy: "answer", reason: null });
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      if (error instanceof TooLong) return resolve({ bytesDown, closedBy: "limit", reason: "response-too-long" });
+      if (isSourceBroken) return resolve({ bytesDown, closedBy: "upstream", reason: "upstream-broken" });
+      resolve({ bytesDown, closedBy: "guest", reason: null });
+    });
+  });
+}
