@@ -10,6 +10,10 @@ umask 077
 say() { printf '%s\n' "$*" >&2; }
 stop() { say "$2"; exit "$1"; }
 
+for tool in awk cmp cp ls mkdir mv rm rmdir; do
+  command -v "$tool" >/dev/null || stop 2 "needs a program that is not there: $tool"
+done
+
 # Prints "from", "to" or "neither": which of the two texts is in the file, exactly once, with the other not at all.
 COUNT='
 function count(text, part,   n, at, rest) {
