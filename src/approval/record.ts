@@ -13,7 +13,7 @@ import { ApprovalRecord, type Statement } from "./approval.ts";
  * the file's hash. Neither counts without the other, except that a rejection's leaf alone still rejects: deleting
  * its file must not turn a no into a yes.
  */
-export const RECORDED = "approval.recorded";
+const RECORDED = "approval.recorded";
 
 export type Recorded = { file: string; leaf: Leaf };
 

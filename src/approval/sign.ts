@@ -12,7 +12,7 @@ import { allowedSigners, type Roster } from "./roster.ts";
  * with a passphrase, one in an agent, or a FIDO key. The namespace keeps a signature made for anything else, such as a
  * git commit, from passing for an approval.
  */
-export const NAMESPACE = "approve@weakdoor";
+const NAMESPACE = "approve@weakdoor";
 
 /** Variables of the person's session that ssh-keygen may need to reach an agent or ask for a passphrase. */
 const SESSION = ["HOME", "SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY", "TERM"];

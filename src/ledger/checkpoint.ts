@@ -11,7 +11,7 @@ import { HASH_BYTES, type TreeHead } from "./tree.ts";
  *
  *     — weakdoor/3f9ac01d22b4e871 Az3grlgtzPICa5OS…
  */
-export type Checkpoint = TreeHead & { origin: string };
+type Checkpoint = TreeHead & { origin: string };
 
 /** A log's name and public key; the name is also the checkpoint's origin line. */
 export type LogKey = { name: string; publicKey: KeyObject };
@@ -105,7 +105,7 @@ function readBody(text: string): Checkpoint | undefined {
 }
 
 /** Node decodes base64 leniently; here only the one canonical spelling of the bytes passes. */
-export function strictBase64(text: string): Buffer | undefined {
+function strictBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64");
   return bytes.toString("base64") === text ? bytes : undefined;
 }

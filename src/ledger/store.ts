@@ -138,7 +138,7 @@ function refuseShorter(directory: string, at: Position): void {
 const CANNOT = "the log cannot be written";
 
 /** What the machine refuses (full, read-only, no permission, broken disk) becomes one line and a hint. */
-export function writing<T>(directory: string, work: () => T): T {
+function writing<T>(directory: string, work: () => T): T {
   try {
     return work();
   } catch (thrown) {
