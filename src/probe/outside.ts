@@ -1,13 +1,12 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { errnoOf } from "../base/errors.ts";
-import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
+import type { CheckRun, Observation } from "../guest/observation.ts";
 import { parseStatus } from "../guest/probe/facts.ts";
 import { mountOf, parseMountinfo } from "../guest/probe/mounts.ts";
 import { CAPABILITIES, decodeCapabilities, RUNTIME_DEFAULT } from "../guest/probe/process/capabilities.ts";
-import { isRootMappedToRoot } from "../guest/probe/process/user-identity.ts";
 
 /**
- * The sandbox as the host sees it, by pid and with no code inside: /proc/<pid>/{status,ns,uid_map,mountinfo}. The rows
+ * The sandbox as the host sees it, by pid and with no code inside: /proc/<pid>/{status,ns,mountinfo}. The rows
  * carry the ids that the probe inside uses, so that the two can be held against each other (compare.ts).
  */
 export type Outside = { observations: Observation[]; checks: CheckRun[]; process: "sandbox" | "user-space-kernel" };
@@ -33,7 +32,7 @@ export async function lookFromOutside(
     ...capabilityRows(tables.status),
     noNewPrivsRow(tables.status),
     boundaryRow(tables.status),
-    identityRow(tables),
+    identityRow(tables.status),
     rootRow(tables.mountinfo),
     ...namespaceRows(tables.namespaces, hostNamespaces),
   ].filter((row) => row !== undefined);
@@ -46,7 +45,6 @@ export async function lookFromOutside(
 
 type Tables = {
   status: ReadonlyMap<string, string>;
-  uidMap: string;
   mountinfo: string;
   namespaces: Readonly<Record<string, string>>;
 };
@@ -57,7 +55,6 @@ async function tablesOf(pid: number): Promise<Tables | undefined> {
     const namespaces = await namespacesOf(pid);
     return {
       status: parseStatus(await read("status")),
-      uidMap: await read("uid_map"),
       mountinfo: await read("mountinfo"),
       namespaces,
     };
@@ -150,8 +147,9 @@ function boundaryRow(status: ReadonlyMap<string, string>): Observation {
   return row("syscall-boundary", "process", "the host kernel's system calls", said);
 }
 
-function identityRow({ status, uidMap }: Tables): Observation {
-  const isRoot = status.get("Uid")?.split(/\s+/)[1] === "0" && isRootMappedToRoot(uidMap);
+/** The host's kernel shows each id as the host knows it, whatever the process calls itself. */
+function identityRow(status: ReadonlyMap<string, string>): Observation {
+  const isRoot = status.get("Uid")?.split(/\s+/)[1] === "0";
   const said = fact(isRoot, ["execute"], `${isRoot ? "root" : "not root"} outside, says the host`);
   return row("user-identity", "process", "root of the host's user namespace", said);
 }

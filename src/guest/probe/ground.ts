@@ -26,7 +26,7 @@ export type Ground = {
 export type Asked<T> = { status: "answered"; value: T } | { status: "refused"; errno: string };
 export type Kind = "file" | "directory" | "link" | "socket" | "fifo" | "character" | "block" | "unknown";
 export type Entry = { name: string; kind: Kind };
-export type Thing = { kind: Kind; size: number; dev: number; ino: number; rdev: number };
+export type Thing = { kind: Kind; size: number; uid: number; dev: number; ino: number };
 export type SocketPlace = { path: string } | { abstract: string } | { host: string; port: number };
 
 const TABLE_BYTES_MAX = 256 * 1024;
@@ -109,8 +109,8 @@ function kindOf(of: Kinded): Kind {
   return of.isBlockDevice() ? "block" : "unknown";
 }
 
-function thing(stats: Kinded & { size: number; dev: number; ino: number; rdev: number }): Thing {
-  return { kind: kindOf(stats), size: stats.size, dev: stats.dev, ino: stats.ino, rdev: stats.rdev };
+function thing(stats: Kinded & { size: number; uid: number; dev: number; ino: number }): Thing {
+  return { kind: kindOf(stats), size: stats.size, uid: stats.uid, dev: stats.dev, ino: stats.ino };
 }
 
 function connectAndClose(target: SocketPlace): Promise<Asked<true>> {

@@ -19,17 +19,25 @@ const MADE_BY_KERNEL = new Set(
   ).split(" "),
 );
 
-/** Lines that do not have the documented shape are left out. */
+/** The mounts that a path can still lead to, in the kernel's order. Lines that do not have the documented shape are left out. */
 export function parseMountinfo(text: string): MountLine[] {
-  const mounts: MountLine[] = [];
+  const lines: Numbered[] = [];
   for (const line of text.split("\n")) {
     const [left, right] = line.split(" - ", 2);
     const fields = left?.split(/\s+/) ?? [];
-    const [, , , root, path, options, ...tags] = fields;
+    const [id, parent, , root, path, options, ...tags] = fields;
     const [fsType, , superOptions] = right?.split(" ") ?? [];
-    if (root === undefined || path === undefined || options === undefined || fsType === undefined) continue;
+    if (
+      id === undefined ||
+      parent === undefined ||
+      root === undefined ||
+      path === undefined ||
+      options === undefined ||
+      fsType === undefined
+    )
+      continue;
     const flags = options.split(",");
-    mounts.push({
+    const mount: MountLine = {
       root: unescape(root),
       path: unescape(path),
       fsType,
@@ -41,13 +49,42 @@ export function parseMountinfo(text: string): MountLine[] {
           ? "slave"
           : "private",
       superOptions: superOptions ?? "",
-    });
+    };
+    lines.push({ id, parent, mount });
   }
-  return mounts;
+  return lines.filter((line) => !isCovered(line, lines) && !isUnreachable(line, lines, 0)).map((line) => line.mount);
 }
 
-/** Only the topmost mount at each path, in order of path. */
-export function visible(mounts: readonly MountLine[]): MountLine[] {
+/**
+ * The table also lists what a later mount hides; believing such a line would call a file read-only that is not. `id` and
+ * `parent` tell: a mount lies on its parent.
+ */
+type Numbered = { id: string; parent: string; mount: MountLine };
+
+/** Another mount lies on top of this one. */
+function isCovered(line: Numbered, lines: readonly Numbered[]): boolean {
+  return lines.some(
+    (other) => other.parent === line.id && other.id !== line.id && other.mount.path === line.mount.path,
+  );
+}
+
+/** Another mount of the same parent lies on a directory above this one, or the parent cannot be reached itself. */
+function isUnreachable(line: Numbered, lines: readonly Numbered[], depth: number): boolean {
+  // gVisor's root is its own parent. A table that goes in circles is not the kernel's.
+  if (line.id === line.parent || depth > lines.length) return false;
+  const siblings = lines.filter((other) => other.parent === line.parent && other.id !== other.parent);
+  if (siblings.some((other) => other.mount.path !== line.mount.path && isUnder(line.mount.path, other.mount.path)))
+    return true;
+  const parent = lines.find((other) => other.id === line.parent);
+  return parent !== undefined && isUnreachable(parent, lines, depth + 1);
+}
+
+function isUnder(path: string, directory: string): boolean {
+  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
+}
+
+/** In order of path, one each. */
+export function byPath(mounts: readonly MountLine[]): MountLine[] {
   const top = new Map(mounts.map((mount) => [mount.path, mount]));
   return [...top.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -56,8 +93,7 @@ export function visible(mounts: readonly MountLine[]): MountLine[] {
 export function mountOf(mounts: readonly MountLine[], path: string): MountLine | undefined {
   let best: MountLine | undefined;
   for (const mount of mounts) {
-    const isOver = mount.path === "/" || path === mount.path || path.startsWith(`${mount.path}/`);
-    if (isOver && (best === undefined || mount.path.length >= best.path.length)) best = mount;
+    if (isUnder(path, mount.path) && (best === undefined || mount.path.length >= best.path.length)) best = mount;
   }
   return best;
 }

@@ -1,5 +1,5 @@
 import type { Entry } from "../ground.ts";
-import { visible } from "../mounts.ts";
+import { byPath } from "../mounts.ts";
 import type { Context } from "../probe.ts";
 
 /** Bounds of the walk: a home with a million files must not cost more than one with a thousand. */
@@ -68,7 +68,7 @@ function sort(directory: string, entries: readonly Entry[], sockets: Set<string>
 
 /** Where the walk begins, each directory once; what is mounted and is itself a socket goes into `sockets`. */
 async function entrances({ facts, ground }: Context, sockets: Set<string>): Promise<string[]> {
-  const mounted = visible(facts.mounts ?? []).map((mount) => mount.path);
+  const mounted = byPath(facts.mounts ?? []).map((mount) => mount.path);
   const own = [facts.home, facts.workspace].filter((path) => path !== undefined);
   const directories: string[] = [];
   const inodes = new Set<string>();

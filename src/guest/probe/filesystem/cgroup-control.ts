@@ -1,4 +1,4 @@
-import { type MountLine, visible } from "../mounts.ts";
+import { byPath, type MountLine } from "../mounts.ts";
 import type { Check, Context, Row } from "../probe.ts";
 import { absent, CONTROL, denied, mechanism, notMeasured, reachable } from "../row.ts";
 
@@ -13,7 +13,7 @@ export const cgroupControl: Check = {
     if (mounts === undefined) {
       return { rows: [notMeasured("cgroup-control", "cgroup hierarchies", "/proc/self/mountinfo cannot be read")] };
     }
-    const lines = visible(mounts).filter((line) => line.fsType === "cgroup" || line.fsType === "cgroup2");
+    const lines = byPath(mounts).filter((line) => line.fsType === "cgroup" || line.fsType === "cgroup2");
     return { rows: [await hierarchies(context, lines), await releaseAgent(context, lines)] };
   },
 };

@@ -42,8 +42,9 @@ async function walk(context: Context, directory: string, depth: number): Promise
   }
   const rows: Row[] = [];
   let fellShort = listed.value.isWhole ? undefined : `only ${ENTRIES_MAX} entries of ${directory} were looked at`;
-  for (const entry of listed.value.entries) {
-    const path = `${directory}/${entry.name}`;
+  for (const listedEntry of listed.value.entries) {
+    const path = `${directory}/${listedEntry.name}`;
+    const entry = await mounted(context, path, listedEntry);
     if (entry.kind === "directory" && depth > 1 && !NOT_ENTERED.has(path)) {
       const below = await walk(context, path, depth - 1);
       rows.push(...below.rows);
@@ -51,6 +52,13 @@ async function walk(context: Context, directory: string, depth: number): Promise
     } else if (isNotable(entry)) rows.push(await ask(context, path, entry));
   }
   return fellShort === undefined ? { rows } : { rows, fellShort };
+}
+
+/** A device that is bound over a file is a file in the directory's own listing. */
+async function mounted({ ground }: Context, path: string, entry: Entry): Promise<Entry> {
+  if (entry.kind !== "file" && entry.kind !== "unknown") return entry;
+  const thing = await ground.lstat(path);
+  return thing.status === "answered" ? { name: entry.name, kind: thing.value.kind } : entry;
 }
 
 function isNotable(entry: Entry): boolean {

@@ -1,4 +1,4 @@
-import { isHostBacked, type MountLine, visible } from "../mounts.ts";
+import { byPath, isHostBacked, type MountLine } from "../mounts.ts";
 import { showPath } from "../paths.ts";
 import type { Check, Context, Row } from "../probe.ts";
 import { absent, named, notMeasured, reachable } from "../row.ts";
@@ -17,7 +17,7 @@ export const hostMount: Check = {
       return { rows: [notMeasured("host-mount", "directories of the host", "/proc/self/mountinfo cannot be read")] };
     }
     const rows: Row[] = [];
-    for (const line of visible(mounts)) {
+    for (const line of byPath(mounts)) {
       if (isFromHost(line, context)) rows.push(await ask(context, line));
     }
     if (rows.length === 0) rows.push(absent("host-mount", "directories of the host", "no mount comes from the host"));

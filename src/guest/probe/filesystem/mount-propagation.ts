@@ -1,4 +1,4 @@
-import { visible } from "../mounts.ts";
+import { byPath } from "../mounts.ts";
 import { showPath } from "../paths.ts";
 import type { Check, Row } from "../probe.ts";
 import { absent, notMeasured, reachable } from "../row.ts";
@@ -19,7 +19,7 @@ export const mountPropagation: Check = {
     return {
       rows: kinds.map((kind): Row => {
         const id = `mount-propagation:${kind}`;
-        const paths = visible(mounts).filter((mount) => mount.propagation === kind);
+        const paths = byPath(mounts).filter((mount) => mount.propagation === kind);
         if (paths.length === 0) return absent(id, `${kind} mounts`, "none");
         const shown = paths.slice(0, 5).map((mount) => showPath(context, mount.path));
         const more = paths.length > shown.length ? ` and ${paths.length - shown.length} more` : "";

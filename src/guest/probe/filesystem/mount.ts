@@ -1,4 +1,4 @@
-import { visible } from "../mounts.ts";
+import { byPath } from "../mounts.ts";
 import { showPath } from "../paths.ts";
 import type { Check } from "../probe.ts";
 import { named, notMeasured, reachable } from "../row.ts";
@@ -14,7 +14,7 @@ export const mount: Check = {
     if (mounts === undefined) {
       return { rows: [notMeasured("mount", "the mount table", "/proc/self/mountinfo cannot be read")] };
     }
-    const rows = visible(mounts).map((line) => {
+    const rows = byPath(mounts).map((line) => {
       const shown = showPath(context, line.path);
       const detail = [line.fsType, line.isReadOnly ? "ro" : "rw", ...line.flags].join(" ");
       return reachable(`mount:${named(shown)}`, shown, line.isReadOnly ? ["read"] : ["read", "write"], detail);

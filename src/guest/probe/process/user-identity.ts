@@ -4,6 +4,14 @@ import { absent, notMeasured, reachable } from "../row.ts";
 const ID = "user-identity";
 const SUBJECT = "root of the host's user namespace";
 
+/**
+ * A table that the kernel makes and that belongs to the host's root. Its owner's number as seen from here is the number
+ * that root outside has inside; uid_map shows one namespace further out only, and launchers nest them.
+ */
+const OF_HOST_ROOT = "/proc/version";
+/** What the kernel shows for a user who has no number here (overflowuid, default). */
+const NOBODY = "65534";
+
 export const userIdentity: Check = {
   id: ID,
   category: "process",
@@ -17,20 +25,13 @@ export const userIdentity: Check = {
     const gid = facts.status?.get("Gid")?.split(/\s+/)[1] ?? "unknown";
     const groups = facts.status?.get("Groups") ?? "";
     const who = `uid ${effective}, gid ${gid}, ${groups === "" ? "no further groups" : `groups ${groups}`}`;
-    if (effective !== "0") return { rows: [absent(ID, SUBJECT, who)] };
-    const map = await ground.table("/proc/self/uid_map", 4_096);
-    if (map.status === "refused") return { rows: [notMeasured(ID, SUBJECT, `${who}; uid_map: ${map.errno}`)] };
     if (facts.isOwnKernel) return { rows: [absent(ID, SUBJECT, `${who}, of a kernel that is not the host's`)] };
-    if (!isRootMappedToRoot(map.value))
-      return { rows: [absent(ID, SUBJECT, `${who}, mapped to another user outside`)] };
-    return { rows: [reachable(ID, SUBJECT, ["execute"], `${who}, the same outside`)] };
+    const owner = await ground.stat(OF_HOST_ROOT);
+    if (owner.status === "refused")
+      return { rows: [notMeasured(ID, SUBJECT, `${who}; ${OF_HOST_ROOT}: ${owner.errno}`)] };
+    if (owner.value.uid !== Number(effective)) return { rows: [absent(ID, SUBJECT, `${who}, not root outside`)] };
+    if (effective === NOBODY)
+      return { rows: [notMeasured(ID, SUBJECT, `${who}, the number that unknown users share`)] };
+    return { rows: [reachable(ID, SUBJECT, ["execute"], `${who}, and root outside`)] };
   },
 };
-
-/** One line is: id inside, id outside, how many. */
-export function isRootMappedToRoot(map: string): boolean {
-  return map.split("\n").some((line) => {
-    const [inside, outside] = line.trim().split(/\s+/);
-    return inside === "0" && outside === "0";
-  });
-}
