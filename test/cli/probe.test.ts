@@ -1,0 +1,46 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { verb } from "../../src/cli/probe.ts";
+import { parseProbe } from "../../src/probe/probe.ts";
+import { runVerb } from "../support/io.ts";
+
+let directory = "";
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "wd-cli-probe-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+test("it prints a table for people, with what was not measured counted", async () => {
+  const ran = await runVerb(verb, [], { home: directory, workspace: directory });
+  expect([0, 20]).toContain(ran.code);
+  expect(ran.out[0]).toMatch(/^boundary \S+, runtime \S+, \d+ observations in/);
+  expect(ran.out.join("\n")).toContain("tool-plane       not looked at");
+  expect(ran.out.join("\n")).toMatch(/\d+ rows? not measured/);
+});
+
+test("--json prints the stored shape whole, and --out keeps the same for its owner alone", async () => {
+  const ran = await runVerb(
+    verb,
+    [],
+    { home: directory, workspace: directory, json: true, out: "r.json" },
+    directory,
+  );
+  const path = join(directory, "r.json");
+  expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(ran.json[0]);
+  expect(parseProbe(readFileSync(path, "utf8")).status).toBe("measured");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test.each([
+  ["a home that is not there", { home: "/no/such/home" }, [], "is no directory"],
+  ["a place that cannot be written", { out: "/no/such/directory/r.json" }, [], "cannot write"],
+  ["an argument", {}, ["x"], "takes no argument"],
+])("%s is one line and a hint", async (_, values, positionals, message) => {
+  await expect(runVerb(verb, positionals, values, directory)).rejects.toMatchObject({
+    name: "OperatorError",
+    message: expect.stringContaining(message),
+  });
+});
