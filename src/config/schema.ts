@@ -4,10 +4,10 @@ import { z } from "zod";
 /** The shape of `weakdoor.yaml`: strict, every key but `version` and `stack` optional with the default given here. */
 
 export const AGENT_KINDS = ["claude-code", "codex", "gemini-cli", "cursor", "vscode"] as const;
-export const TARGET_DRIVERS = ["auto", "bubblewrap", "runsc", "docker-runc", "docker-runsc"] as const;
-export const LAB_MINIMUMS = ["container", "gvisor", "microvm"] as const;
-export const RESEARCH_MODES = ["scripted", "anthropic", "openai"] as const;
-export const THRESHOLDS = ["low", "medium", "high", "critical"] as const;
+const TARGET_DRIVERS = ["auto", "bubblewrap", "runsc", "docker-runc", "docker-runsc"] as const;
+const LAB_MINIMUMS = ["container", "gvisor", "microvm"] as const;
+const RESEARCH_MODES = ["scripted", "anthropic", "openai"] as const;
+const THRESHOLDS = ["low", "medium", "high", "critical"] as const;
 
 const BASE_URL_RULE = "baseUrl is https, or http to this machine, without user or password";
 

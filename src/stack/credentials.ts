@@ -30,7 +30,7 @@ export function isReference(value: string): boolean {
   return bare === "" || /^(\$\{[^}]*\}|\$[A-Za-z_]\w*|(op|vault|secret|keyring):\/\/\S+|![^\s].*)$/.test(bare);
 }
 
-export const MASK = "…";
+const MASK = "…";
 
 /** An argument list with the literal credentials taken out: `--token=…`, `-e NAME=…`, userinfo in URLs. */
 export function maskArgs(args: readonly string[]): { args: string[]; masked: { index: number; name: string }[] } {

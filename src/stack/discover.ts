@@ -24,6 +24,11 @@ export type DiscoverOptions = {
   agents?: readonly AgentKind[];
   /** Absolute paths by which settings may know the workspace besides its own, e.g. the original's when this is a clone. */
   workspaceNames?: readonly string[];
+  /**
+   * What could not be read of the original when this is its clone. A file that was not copied is not there to be found
+   * unreadable again, and must not read as absent.
+   */
+  unread?: readonly Problem[];
 };
 
 export async function discover(roots: Roots, options: DiscoverOptions = {}): Promise<Discovered> {
@@ -53,6 +58,7 @@ export async function discover(roots: Roots, options: DiscoverOptions = {}): Pro
   }
   const byFile = new Map(instructions.map((instruction) => [instruction.file, instruction]));
   found.instructionFiles = [...byFile.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
+  for (const { file, line, message } of options.unread ?? []) reader.problem(file, line, message);
   found.problems = [...reader.problems];
   return found;
 }

@@ -33,7 +33,7 @@ export type Roots = { home: string; workspace: string };
 /** `line` is from 1, null when it is about the file as a whole. */
 export type Problem = { file: string; line: number | null; message: string };
 
-export const FILE_BYTES_MAX = 1024 * 1024;
+const FILE_BYTES_MAX = 1024 * 1024;
 const NAMES_MAX = 2_000;
 const DEPTH_MAX = 12;
 const ENTRIES_MAX = 20_000;

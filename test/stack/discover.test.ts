@@ -200,3 +200,11 @@ test("only the agents asked for are read", async () => {
   await using place = tree({ "home/.claude.json": { mcpServers: { a: stdio } }, "home/.cursor/mcp.json": {} });
   expect((await discover(place, { agents: ["cursor"] })).agents.map((a) => a.kind)).toEqual(["cursor"]);
 });
+
+test("what could not be read of the original is still not read in its clone, and said once", async () => {
+  await using place = tree({ "home/.claude.json": "{ broken" });
+  const [broken] = (await discover(place)).problems;
+  const large = { file: "workspace/AGENTS.md", line: null, message: "larger than 1 MiB: not read" };
+  const clone = await discover(place, { unread: [broken ?? large, large] });
+  expect(clone.problems).toEqual([broken, large]);
+});

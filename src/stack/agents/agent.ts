@@ -10,7 +10,7 @@ export type AgentReader = {
   read(reader: StackReader, names: readonly string[]): Promise<AgentFound>;
 };
 
-export type AgentFound = {
+type AgentFound = {
   /** Settings that are there, by logical name, sorted. */
   files: string[];
   mcpServers: McpServer[];

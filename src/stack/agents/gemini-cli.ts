@@ -1,7 +1,7 @@
 import { field } from "../formats.ts";
 import { type AgentReader, hooksIn, mcpServersOf, present } from "./agent.ts";
 
-export const GEMINI_SETTINGS = ["home/.gemini/settings.json", "workspace/.gemini/settings.json"] as const;
+const GEMINI_SETTINGS = ["home/.gemini/settings.json", "workspace/.gemini/settings.json"] as const;
 
 /** Gemini CLI: `mcpServers` in its settings and in each extension; `trust: true` skips every question for a server. */
 export const geminiCli: AgentReader = {

@@ -79,7 +79,7 @@ const AGENT_SOCKET = /^(ssh-agent.*|ssh-auth\.sock|S\.gpg-agent.*|S\.keyboxd|age
  * By the names that engines and agents give their sockets; a socket by another name reads as a host directory, which
  * still becomes a stand-in, and the probe finds it by its type.
  */
-export function classify(
+function classify(
   source: string,
   original: { home: string; workspace: string },
 ): Pick<DeclaredResource, "kind" | "logical"> {
