@@ -123,8 +123,13 @@ async function stripped(entries: readonly Entry[], { fakes, cycle, signal }: Clo
     throwIfStopped(signal);
     const { entry, bytes, spots } = text;
     const result = stripFile({ bytes, file: entry.file, spots, harvest: found, hitsIn, leaksIn });
+    if (result.status === "unreadable") {
+      skipped.push({ file: entry.file, reason: "unfolds, when decoded, beyond what can be proved clean" });
+      continue;
+    }
     cleanBytes.set(entry, text.back(result.bytes));
-    replaced.push(...result.done.map((done) => replacement(done, nameOf(entry.file, hitsIn), keyed)));
+    const file = nameOf(entry.file, hitsIn);
+    for (const done of result.done) replaced.push(replacement(done, file, keyed));
   }
   const kept = entries.flatMap((entry) => renamed(entry, cleanBytes.get(entry), hitsIn));
   return { entries: kept, replaced, skipped, traces, values: harvested.length };

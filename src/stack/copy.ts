@@ -97,7 +97,13 @@ const UNREADABLE = new Map([
 async function take(here: Walk, name: string, path: string, stat: BigIntStats): Promise<void> {
   const { tree, found } = here;
   if (stat.isDirectory()) return takeDirectory(here, name, path, stat);
-  if (tree.allowed !== undefined && !tree.allowed.matches(path)) return;
+  if (tree.allowed !== undefined && !tree.allowed.matches(path)) {
+    // A dotfile manager may link a whole directory: said, because what lies behind it is not seen.
+    if (stat.isSymbolicLink() && tree.allowed.mayHold(path))
+      skip(here, path, "a linked directory, which is not followed");
+    return;
+  }
+  if (name === ".git" && path !== name) return skip(here, path, "a pointer to a repository elsewhere");
   if (isHiddenGit(path)) return;
   if (found.entries.length >= here.limits.entriesMax)
     return skip(here, path, `more than ${here.limits.entriesMax} files`);

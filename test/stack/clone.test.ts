@@ -17,6 +17,7 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { OperatorError, Stopped } from "../../src/base/errors.ts";
 import type { FakeMaker } from "../../src/canaries/canaries.ts";
@@ -96,6 +97,14 @@ test("binary files, databases, packages and names that are no UTF-8 are skipped 
     "workspace/node_modules": "made from the rest: build output or packages",
     "workspace/state.vscdb": "a binary or a database, which cannot be stripped",
   });
+});
+
+test("a compressed bomb in base64 is skipped, since nobody can prove it clean", async () => {
+  writeFileSync(join(dir, ".env"), `DB_PASSWORD=${SECRET}\n`);
+  writeFileSync(join(dir, "bomb.txt"), gzipSync(Buffer.alloc(100_000_000)).toString("base64"));
+  const made = await clone();
+  expect(readdirSync(made.workspace)).toEqual([".env"]);
+  expect(made.skipped).toMatchObject([{ file: "workspace/bomb.txt" }]);
 });
 
 test("modes are kept without setuid, and byte order marks, CRLF and UTF-16 too", async () => {

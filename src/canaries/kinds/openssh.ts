@@ -19,6 +19,19 @@ export function openssh(
   return undefined;
 }
 
+/** The public half of such a file as it stands in a `.pub` file, base64; undefined when it is no such file. */
+export function opensshPublic(pem: string): string | undefined {
+  if (!pem.startsWith("-----BEGIN OPENSSH PRIVATE KEY-----")) return undefined;
+  const body = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ""), "base64");
+  let at = MAGIC.length;
+  // Cipher, KDF and its options stand before the number of keys.
+  for (let field = 0; field < 3 && at + 4 <= body.length; field++) at += 4 + body.readUInt32BE(at);
+  at += 4;
+  if (at + 4 > body.length) return undefined;
+  const blob = body.subarray(at + 4, at + 4 + body.readUInt32BE(at));
+  return blob.length < 32 ? undefined : blob.toString("base64");
+}
+
 const MAGIC = Buffer.from("openssh-key-v1\0", "latin1");
 
 type Parts = { publicKey: Buffer; privateFields: Buffer };

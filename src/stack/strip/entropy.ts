@@ -1,4 +1,4 @@
-import { lineOf, type Spot } from "./strip.ts";
+import { lineNumbers, type Spot } from "./strip.ts";
 import { plain } from "./value.ts";
 
 const CHARACTERS_MIN = 20;
@@ -14,14 +14,13 @@ const KNOWN_NAMES =
 /** A last net for files whose format says nothing: long tokens that look random. What it takes too much is a hash or an id. */
 export function entropyNet(text: string, file: string): Spot[] {
   if (!UNKNOWN.test(file) || KNOWN_NAMES.test(file)) return [];
+  const lineOf = lineNumbers(text);
   return [...text.matchAll(/[A-Za-z0-9+_=/-]{20,}/g)].flatMap((match) => {
     const token = match[0];
     const isMixed = /[0-9]/.test(token) && /[a-z]/.test(token) && /[A-Z]/.test(token);
     if (!isMixed || token.length < CHARACTERS_MIN || bitsPerCharacter(token) < BITS_MIN) return [];
     if (/^\/|^(sha\d+|md5)-/.test(token) || token.split("/").length > 3) return [];
-    return [
-      { ...plain(match.index, token, "token"), place: `line ${lineOf(text, match.index)}`, by: "pattern" as const },
-    ];
+    return [{ ...plain(match.index, token, "token"), place: `line ${lineOf(match.index)}`, by: "pattern" as const }];
   });
 }
 

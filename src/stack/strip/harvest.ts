@@ -1,4 +1,5 @@
 import type { FakeMaker } from "../../canaries/canaries.ts";
+import { opensshPublic } from "../../canaries/kinds/openssh.ts";
 import type { FakeOf, Secret } from "./strip.ts";
 
 /** Shorter values stand in too many other words to be looked for outside their own field. */
@@ -15,11 +16,18 @@ const COMMON = new Set(
 );
 
 /** One credential that was found, the fake in its place, and the strings that prove its presence. */
-export type Harvested = Secret & { fake: string; traces: readonly string[] };
+export type Harvested = Secret & {
+  fake: string;
+  traces: readonly string[];
+  /** What belongs to the credential without being one: the public half of an SSH key, so that both halves still fit. */
+  companion?: { value: string; fake: string };
+};
 
 export type Harvest = {
   /** The fake of a credential; remembers it. */
   fakeOf(file: string): FakeOf;
+  /** What the fake of a value is a fake of; more exact than the name of the field it stood in. */
+  kindOf(value: string): string;
   all(): readonly Harvested[];
 };
 
@@ -30,9 +38,11 @@ export function harvest(fakes: FakeMaker, cycle: string): Harvest {
       const known = byValue.get(secret.value);
       if (known !== undefined) return known.fake;
       const { value: fake, kind } = fakes.fakeFor(secret.value, secret.kind, { cycle, file });
-      byValue.set(secret.value, { value: secret.value, kind, fake, traces: tracesOf(secret.value, fake) });
+      const found = { value: secret.value, kind, fake, traces: tracesOf(secret.value, fake) };
+      byValue.set(secret.value, { ...found, ...companionOf(secret.value, fake) });
       return fake;
     },
+    kindOf: (value) => byValue.get(value)?.kind ?? "generic",
     all: () => [...byValue.values()],
   };
 }
@@ -42,6 +52,11 @@ function tracesOf(value: string, fake: string): string[] {
   if (!/\n/.test(value)) return isCommon(value) ? [] : [value];
   const lines = value.split(/\r?\n/).filter((line) => /^[A-Za-z0-9+/=]{20,}$/.test(line) && !fake.includes(line));
   return lines.length > 0 ? lines : [value];
+}
+
+function companionOf(value: string, fake: string): Pick<Harvested, "companion"> {
+  const [own, made] = [opensshPublic(value), opensshPublic(fake)];
+  return own === undefined || made === undefined || own === made ? {} : { companion: { value: own, fake: made } };
 }
 
 export function isCommon(value: string): boolean {

@@ -1,6 +1,6 @@
 import { isCredentialName, kindOfName } from "./fields.ts";
 import { isPath, isReference } from "./reference.ts";
-import { lineOf, type Spot } from "./strip.ts";
+import { lineNumbers, type Spot } from "./strip.ts";
 import { breakDown, cookieParts, type Part, pemParts, plain, urlParts } from "./value.ts";
 
 /** Forms that are credentials wherever they stand. Prefixes and lengths are the vendors' own. */
@@ -31,7 +31,7 @@ const TOKENS: readonly [kind: string, form: RegExp][] = [
     "service-token",
     /\b(?:gsk_[0-9A-Za-z]{40,}|hvs\.[0-9A-Za-z_-]{60,}|do[opr]_v1_[0-9a-f]{64}|dapi[0-9a-f]{32}|ntn_\d{11}[0-9A-Za-z]{35}|lin_api_[0-9A-Za-z]{40}|ops_eyJ[0-9A-Za-z_=-]{60,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|xai-[0-9A-Za-z]{60,}|pplx-[0-9A-Za-z]{40,}|sbp_[0-9a-f]{40}|sntrys_[0-9A-Za-z_=+/-]{40,}|dckr_[op]at_[0-9A-Za-z_-]{27,}|figd_[0-9A-Za-z_-]{40,}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|tvly-[0-9A-Za-z-]{20,}|r8_[0-9A-Za-z]{37}|ATATT3[0-9A-Za-z_=-]{100,}|ATBB[0-9A-Za-z]{32}|EAAC[0-9A-Za-z]{60,}|AGE-SECRET-KEY-1[0-9A-Z]{58})/g,
   ],
-  ["jwt", /\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}/g],
+  ["jwt", /\beyJ[0-9A-Za-z_-]{8,4000}\.eyJ[0-9A-Za-z_-]{8,8000}\.[0-9A-Za-z_-]{8,}/g],
 ];
 
 const HEADER =
@@ -44,7 +44,7 @@ const FLAG =
   /(?:^|[\s"'`(])(--?[A-Za-z][\w-]*)(?:=|[ \t]+|\\*["'][ \t]*,[ \t]*\\*["'])(\\*["']?)([^\s"'`\\,;|&<>(){}]+)\2/g;
 const USER_PASSWORD = /(?:^|\s)(?:-u|--user|--proxy-user)(?:=|[ \t]+)\\*["']?[^\s:"'\\]+:([^\s"'`\\$]{3,})/g;
 const SHORT_PASSWORD =
-  /\b(?:sshpass[ \t]+-p[ \t]*|mysql(?:dump|admin)?\b[^\n|;&]*?[ \t]-p)\\*["']?([^\s"'`\\$-][^\s"'`\\$]{2,})/g;
+  /\b(?:sshpass[ \t]+-p[ \t]*|mysql(?:dump|admin)?\b[^\n|;&]{0,200}?[ \t]-p)\\*["']?([^\s"'`\\$-][^\s"'`\\$]{2,})/g;
 const ENVIRONMENT = /(?:^|[\s"'`;&(])([A-Z][A-Z0-9_]{2,})=(\\*["']?)([^\s"'`\\;&|<>()]+)\2/g;
 const QUOTED = /(\\*["'])?\b([A-Za-z_][\w.-]{2,60})\1[ \t]*(?::=|=>|[:=])[ \t]*(\\*["'`])([^\s"'`\\]{6,})\3/g;
 const BARE = /(?:^|[\s,;{"'`])([A-Za-z_][\w-]{2,60})[ \t]*[:=][ \t]*([^\s"'`\\,;<>(){}[\]$]{8,})(?=$|[\s,;"'`\\])/gm;
@@ -70,10 +70,10 @@ export function patterns(text: string, file: string): Spot[] {
   for (const match of text.matchAll(BEARER)) add(match, match[1], "token");
   for (const match of text.matchAll(COOKIE)) {
     const start = match.index + match[0].lastIndexOf(match[1] ?? "");
-    for (const part of cookieParts(match[1] ?? ""))
+    for (const part of cookieParts(match[1] ?? "").filter(({ secrets }) => isRandomLooking(secrets[0]?.value ?? "")))
       parts.push({ ...part, start: part.start + start, end: part.end + start });
   }
-  if (LOCK.test(file)) return parts.map((part) => spot(text, part));
+  if (LOCK.test(file)) return placed(text, parts);
   for (const match of text.matchAll(FLAG))
     if (isCredentialName(match[1] ?? "") && !/^-[a-z]$/.test(match[1] ?? ""))
       add(match, match[3], kindOfName(match[1] ?? ""));
@@ -89,11 +89,12 @@ export function patterns(text: string, file: string): Spot[] {
     for (const match of text.matchAll(BARE))
       if (isCredentialName(match[1] ?? "") && isRandomLooking(match[2] ?? ""))
         add(match, match[2], kindOfName(match[1] ?? ""));
-  return parts.map((part) => spot(text, part));
+  return placed(text, parts);
 }
 
-function spot(text: string, part: Part): Spot {
-  return { ...part, place: `line ${lineOf(text, part.start)}`, by: "pattern" };
+function placed(text: string, parts: readonly Part[]): Spot[] {
+  const lineOf = lineNumbers(text);
+  return parts.map((part) => ({ ...part, place: `line ${lineOf(part.start)}`, by: "pattern" }));
 }
 
 /** Names and versions of packages, where `cookie` is a package: only what is a credential by its own form is one here. */

@@ -17,6 +17,15 @@ export function propagation(harvested: readonly Harvested[], fakeOfLine: (line: 
       }));
     }),
   );
+  for (const { companion, kind } of harvested) {
+    if (companion === undefined) continue;
+    const bytes = Buffer.from(companion.value, "latin1");
+    const form: Written = { encoding: "plain", bytes };
+    needles.push({
+      bytes,
+      tag: { form, trace: companion.value, replacement: companion.fake, kind: `public half of a ${kind}` },
+    });
+  }
   const search = matcher(needles.filter((needle) => needle.bytes.length >= 4));
   return (text: Buffer): Hit[] => {
     const hits: Hit[] = [];

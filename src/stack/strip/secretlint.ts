@@ -1,6 +1,6 @@
 import { lintSource } from "@secretlint/core";
 import { creator } from "@secretlint/secretlint-rule-preset-recommend";
-import { lineOf, type Spot } from "./strip.ts";
+import { lineNumbers, type Spot } from "./strip.ts";
 import { plain } from "./value.ts";
 
 const PRESET = "@secretlint/secretlint-rule-preset-recommend";
@@ -28,11 +28,12 @@ export async function secretlint(text: string): Promise<Spot[]> {
       },
     },
   });
+  const lineOf = lineNumbers(text);
   return result.messages.flatMap(({ range: [start, end], ruleId }) => {
     const value = text.slice(start, end);
     // Its rule for connection strings reports the whole line; ours takes only the password.
     if (/\s|:\/\//.test(value) || value.length < 8) return [];
-    return [{ ...plain(start, value, kindOf(ruleId)), place: `line ${lineOf(text, start)}`, by: "pattern" as const }];
+    return [{ ...plain(start, value, kindOf(ruleId)), place: `line ${lineOf(start)}`, by: "pattern" as const }];
   });
 }
 

@@ -101,9 +101,22 @@ export function withoutOverlap<T extends { start: number; end: number }>(spots: 
   return kept.map(({ spot }) => spot);
 }
 
-/** 1-based. */
-export function lineOf(text: string, at: number): number {
-  let line = 1;
-  for (let i = text.indexOf("\n"); i >= 0 && i < at; i = text.indexOf("\n", i + 1)) line++;
-  return line;
+/** The 1-based line of a place. */
+export function lineNumbers(text: string): (at: number) => number {
+  const ends: number[] = [];
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) ends.push(end);
+  return (at) => firstAtOrAfter(ends, at, (end) => end) + 1;
+}
+
+/** The index of the first item whose number is at least `least`; items are in order of it. */
+export function firstAtOrAfter<T>(items: readonly T[], least: number, numberOf: (item: T) => number): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const item = items[middle];
+    if (item !== undefined && numberOf(item) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -4,13 +4,13 @@ import type { FakeOf, Secret } from "./strip.ts";
 /** A part of a value that holds a credential. */
 export type Part = { start: number; end: number; secrets: readonly Secret[]; render(fake: FakeOf): string };
 
-const PEM = /-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?)-----[^]*?-----END \1-----/g;
+const PEM = /-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?)-----[^]{0,12000}?-----END \1-----/g;
 const SCHEME = /^(Bearer|Token|Basic|Negotiate|ApiKey|Bot|AWS4-HMAC-SHA256)[ \t]+/i;
 
 /** The credentials in a value. `kind` is given when its field is a credential's: then what remains whole is one. */
 export function breakDown(value: string, kind: string | undefined, isSure = false): Part[] {
   const lead = /^[ \t\r\n]*/.exec(value)?.[0].length ?? 0;
-  const bare = value.slice(lead).replace(/[ \t\r\n]+$/, "");
+  const bare = trimmedEnd(value).slice(lead);
   if (bare === "") return [];
   const shift = (parts: Part[], by: number) =>
     parts.map((part) => ({ ...part, start: part.start + by, end: part.end + by }));
@@ -27,6 +27,13 @@ export function breakDown(value: string, kind: string | undefined, isSure = fals
   if (encoded !== undefined) return shift(encoded, at);
   if (kind === "cookie" && /^[^=;\s]+=/.test(rest)) return shift(cookieParts(rest), at);
   return [plain(at, rest, kind)];
+}
+
+/** Without white space at its end; a UTF-8 character may end in a byte that is a space of its own in Unicode, so only ASCII's. */
+export function trimmedEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && " \t\r\n".includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
 }
 
 export function plain(start: number, value: string, kind: string): Part {
@@ -49,7 +56,8 @@ export function pemParts(text: string): Part[] {
   });
 }
 
-const USERINFO = /([a-z][a-z0-9+.-]*:\/\/)([^\s/@:"'`<>\\]*)(?::([^\s/@"'`<>\\]*))?@(?=[A-Za-z0-9[$_-])/gi;
+const USERINFO =
+  /(\b[a-z][a-z0-9+.-]{0,20}:\/\/)([^\s/@:"'`<>\\]{0,300})(?::([^\s/@"'`<>\\]{0,1000}))?@(?=[A-Za-z0-9[$_-])/gi;
 const QUERY =
   /[?&](access_token|token|api_?key|key|secret|password|sig|signature|auth|x-amz-signature|x-amz-security-token|code|client_secret)=([^&\s"'`<>#\\]{4,})/gi;
 
@@ -108,7 +116,7 @@ function encodedParts(text: string, kind: string): Part[] | undefined {
 
 /** `name=value; name=value`: attributes and short values stay. */
 export function cookieParts(text: string): Part[] {
-  return [...text.matchAll(/([^=;\s]+)=([^;\s]{6,})/g)].flatMap(([whole, name = "", value = ""], i, all) =>
+  return [...text.matchAll(/([^=;\s]{1,100})=([^;\s]{6,})/g)].flatMap(([whole, name = "", value = ""], i, all) =>
     /^(path|domain|expires|max-age|samesite)$/i.test(name)
       ? []
       : [plain((all[i]?.index ?? 0) + whole.length - value.length, value, "cookie")],

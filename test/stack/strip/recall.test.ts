@@ -178,3 +178,21 @@ function everything(root: string): string {
     )
     .join("\n");
 }
+
+test.each<[string, string, string]>([
+  ["brackets", "a.json", "[".repeat(200_000)],
+  ["inline tables", "a.toml", `a = ${"[".repeat(50_000)}`],
+  ["YAML flows", "a.yaml", "[".repeat(20_000)],
+  ["letters", "a.txt", "a".repeat(500_000)],
+  ["beginnings of keys", "a.txt", "-----BEGIN PRIVATE KEY-----\n".repeat(10_000)],
+  ["beginnings of JWTs", "a.txt", "eyJhbGciOiJI-".repeat(30_000)],
+  ["schemes", "a.txt", "a://".repeat(100_000)],
+  ["database commands", "a.sh", "mysql ".repeat(60_000)],
+  ["cookies", "a.txt", `Cookie: ${"a".repeat(300_000)}`],
+  ["spaces", ".env", `A_TOKEN=${" ".repeat(300_000)}x`],
+  ["assignments", ".env", "API_TOKEN=k9e80a62Q\n".repeat(20_000)],
+])("a file of nothing but %s is read in bounded time", async (_name, file, text) => {
+  const started = performance.now();
+  await spotsIn(text, file);
+  expect(performance.now() - started).toBeLessThan(5000);
+});

@@ -6,6 +6,9 @@ import { lines } from "./lines.ts";
 const ASSIGNMENT =
   /^([ \t]*(?:(?:export|declare -x|typeset -x|setenv|ENV|ARG|set|set -gx?|set -x|-|\$env:)[ \t]*)?)(\/\/[^=\s]+(?==)|"?[A-Za-z_@][\w./:@-]*?"?)([ \t]*(?:=|:|[ \t])[ \t]*)(.*?)([ \t]*[,;]?)$/i;
 
+/** No setting is longer; what is, patterns read. */
+const LINE_MAX = 20_000;
+
 /**
  * `NAME=value` files: dotenv, .envrc, INI with its sections, properties, .npmrc, git's own config. A value is what stands after
  * the first `=` or `:` without its quotes, and, when it is not quoted, without a comment after it.
@@ -14,6 +17,7 @@ export const assignments: Finder = (text, file) => {
   const spots: Spot[] = [];
   let section = "";
   for (const { start, text: line, number } of lines(text)) {
+    if (line.length > LINE_MAX) continue;
     const header = /^[ \t]*\[([^\]]*)\]/.exec(line);
     if (header !== null) section = header[1] ?? "";
     const match = header === null ? ASSIGNMENT.exec(line) : null;

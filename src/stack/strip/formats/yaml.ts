@@ -2,6 +2,7 @@ import { isScalar, isSeq, type Pair, parseAllDocuments, Scalar, visit } from "ya
 import { jsonEscaped } from "../../../canaries/written.ts";
 import { credentialField } from "../fields.ts";
 import { type Finder, type Scalar as Place, type Spot, spotsOf } from "../strip.ts";
+import { trimmedEnd } from "../value.ts";
 import { assignments } from "./assignments.ts";
 
 /** YAML of one or more documents. A broken one is also read line by line, since its parser may have lost its way. */
@@ -71,7 +72,7 @@ function block(raw: string, start: number, value: string): Place | undefined {
   const body = raw.indexOf("\n") + 1;
   const indent = /^(?:[ \t]*\r?\n)*([ \t]+)/.exec(raw.slice(body))?.[1];
   if (body === 0 || indent === undefined) return undefined;
-  const end = start + raw.trimEnd().length;
+  const end = start + trimmedEnd(raw).length;
   const newline = raw.includes("\r\n") ? "\r\n" : "\n";
   const encode = (written: string) =>
     written
@@ -79,5 +80,5 @@ function block(raw: string, start: number, value: string): Place | undefined {
       .split("\n")
       .map((line) => (line === "" ? "" : indent + line))
       .join(newline);
-  return { start: start + body, end, value: value.trimEnd(), encode };
+  return { start: start + body, end, value: trimmedEnd(value), encode };
 }
