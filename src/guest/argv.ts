@@ -1,4 +1,4 @@
-import { GUEST_DIR, type GuestProgram } from "./wire.ts";
+import { GUEST_DIR, type GuestProgram } from "./constants.ts";
 
 /**
  * How a program of ours is started inside. The runtime brings its own loader and libraries, so it runs in any Linux image

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { errnoOf } from "../base/errors.ts";
 import { writeDurably } from "../base/files.ts";
 import { canonicalJson, sha256Hex } from "../base/hash.ts";
-import { GUEST_PROGRAMS, type GuestProgram } from "./wire.ts";
+import { GUEST_PROGRAMS, type GuestProgram } from "./constants.ts";
 
 /**
  * Makes one self-contained file of each guest program, because only single files travel into a sandbox. Run by itself

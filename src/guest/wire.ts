@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { GuestProgram } from "./constants.ts";
 
 /**
  * What crosses the channel. The shim inside is the HTTP/2 client, the gateway the server. Authorities of ours end in
@@ -12,22 +13,16 @@ import { z } from "zod";
  *   model   passed on with our key (lab only)
  *   source  fetch by source id (lab only)
  */
-export const AUTHORITY = {
-  broker: "broker.weakdoor.internal",
-  model: "model.weakdoor.internal",
-  source: "source.weakdoor.internal",
-} as const;
-
-/** Where the shim listens inside, as an HTTP proxy. */
-export const PROXY_PORT = 3128;
-export const HEARTBEAT_MS = 1_000;
-export const HEARTBEATS_MISSED_MAX = 3;
-export const TASK_POLL_MS = 20_000;
-
-/** Where the guest runtime is mounted, read-only: node, lib/, and one bundle a program. */
-export const GUEST_DIR = "/.guest";
-export const GUEST_PROGRAMS = ["shim", "probe", "drill", "decoy", "research"] as const;
-export type GuestProgram = (typeof GUEST_PROGRAMS)[number];
+export {
+  AUTHORITY,
+  GUEST_DIR,
+  GUEST_PROGRAMS,
+  type GuestProgram,
+  HEARTBEAT_MS,
+  HEARTBEATS_MISSED_MAX,
+  PROXY_PORT,
+  TASK_POLL_MS,
+} from "./constants.ts";
 
 export const Hello = z.strictObject({ node: z.string().max(40), pid: z.int().positive() });
 export type Hello = z.infer<typeof Hello>;

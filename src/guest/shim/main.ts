@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
-import { HEARTBEAT_MS, HEARTBEATS_MISSED_MAX, type Hello, type Task } from "../wire.ts";
+import { HEARTBEAT_MS, HEARTBEATS_MISSED_MAX } from "../constants.ts";
+import type { Hello, Task } from "../wire.ts";
 import { serveProxy } from "./proxy.ts";
 import { type Broker, brokerOf, openSession } from "./session.ts";
 import { runTask } from "./task.ts";

@@ -7,7 +7,7 @@ import {
 } from "node:http";
 import type { ClientHttp2Session, IncomingHttpHeaders as Http2Headers, OutgoingHttpHeaders } from "node:http2";
 import { type Duplex, pipeline } from "node:stream";
-import { PROXY_PORT } from "../wire.ts";
+import { PROXY_PORT } from "../constants.ts";
 
 /**
  * An HTTP proxy on loopback whose every request and tunnel becomes a stream to the gateway. It decides nothing: whoever

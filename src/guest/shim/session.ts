@@ -1,7 +1,8 @@
 import { type ClientHttp2Session, connect } from "node:http2";
-import { Duplex, type Readable, type Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { AUTHORITY } from "../wire.ts";
+import { AUTHORITY } from "../constants.ts";
+import { joined } from "../joined.ts";
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
@@ -39,20 +40,4 @@ export function brokerOf(session: ClientHttp2Session): Broker {
       return { status, body: answer };
     },
   };
-}
-
-/** The end of the input is the end of everything: whoever held the other side is gone. */
-function joined(input: Readable, output: Writable): Duplex {
-  const both = new Duplex({
-    read: () => input.resume(),
-    write: (chunk: Buffer, _encoding, done) => void output.write(chunk, done),
-    final: (done) => void output.end(done),
-  });
-  input.on("data", (chunk: Buffer) => {
-    if (!both.push(chunk)) input.pause();
-  });
-  input.once("end", () => both.destroy());
-  input.once("error", (error) => both.destroy(error));
-  output.once("error", (error) => both.destroy(error));
-  return both;
 }

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { errnoOf, messageOf } from "../../base/errors.ts";
 import { guestArgv } from "../argv.ts";
-import { PROXY_PORT, type Task, type TaskResult } from "../wire.ts";
+import { PROXY_PORT } from "../constants.ts";
+import type { Task, TaskResult } from "../wire.ts";
 
 const STDOUT_BYTES_MAX = 8 * 1024 * 1024;
 const STDERR_BYTES_MAX = 256 * 1024;

@@ -1,0 +1,26 @@
+import { Duplex, type Readable, type Writable } from "node:stream";
+
+/**
+ * Two pipes as one stream. The end of the input is the end of it all, because whoever held the other side is gone; an
+ * error of either destroys it. Destroying it destroys both.
+ */
+export function joined(input: Readable, output: Writable): Duplex {
+  const both = new Duplex({
+    read: () => void input.resume(),
+    write: (chunk: Buffer, _encoding, done) => void output.write(chunk, done),
+    final: (done) => void output.end(done),
+    destroy: (error, done) => {
+      input.destroy();
+      output.destroy();
+      done(error);
+    },
+  });
+  input.on("data", (chunk: Buffer) => {
+    if (!both.push(chunk)) input.pause();
+  });
+  input.once("end", () => both.push(null));
+  input.once("close", () => both.destroy());
+  input.on("error", (error) => both.destroy(error));
+  output.on("error", (error) => both.destroy(error));
+  return both;
+}

@@ -1,0 +1,104 @@
+import { existsSync } from "node:fs";
+import { carried, firstArgv } from "../../guest/argv.ts";
+import { GUEST_DIR } from "../../guest/wire.ts";
+import type { OwnRoot } from "../ownRoot.ts";
+import type { Mount, SandboxSpec } from "../sandbox.ts";
+
+/**
+ * The bwrap command line for a spec (bwrap(1)). Two ways, by who we are. As root no user namespace is needed, and setpriv
+ * inside turns into the wanted user before the guest's first instruction: in a user namespace made by root the guest would
+ * be the host's root to every file, with only its capabilities gone. As anyone else, a user namespace maps the one user.
+ */
+export type Rights = { isRoot: boolean };
+
+/** Descriptors the child gets: where bwrap reads the filter and where it writes the pid. */
+export const FILTER_FD = 3;
+export const INFO_FD = 4;
+
+export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rights: Rights): string[] {
+  const { confinement } = spec;
+  return [
+    program,
+    ...namespaces(spec, rights),
+    "--die-with-parent",
+    "--as-pid-1",
+    "--new-session",
+    "--hostname",
+    "sandbox",
+    ...capabilities(spec, rights),
+    "--clearenv",
+    ...Object.entries(spec.env).flatMap(([name, value]) => ["--setenv", name, value]),
+    confinement.readOnlyRoot ? "--ro-bind" : "--bind",
+    root.path,
+    "/",
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+    ...(rights.isRoot
+      ? READ_ONLY.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", path, path])
+      : []),
+    ...(rights.isRoot
+      ? MASKED.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", "/dev/null", path])
+      : []),
+    ...(root.mounts.some((mount) => mount.path === "/tmp") ? [] : tmpfs("/tmp", TMP_MIB)),
+    ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap(mounted),
+    "--chdir",
+    spec.cwd,
+    ...(confinement.seccomp === "strict" ? ["--seccomp", String(FILTER_FD)] : []),
+    "--info-fd",
+    String(INFO_FD),
+    "--",
+    ...(rights.isRoot ? asUser(spec) : withLimits(spec)),
+    ...firstArgv(spec.name),
+  ];
+}
+
+const TMP_MIB = 256;
+
+/** Settings of the whole machine, which its root may write without any capability (kernel/sysctl, test_perm). */
+const READ_ONLY = ["/proc/sys", "/proc/sysrq-trigger", "/proc/fs"];
+
+/** What a container engine masks too: kernel memory, keys and timers of the whole machine. */
+const MASKED = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/latency_stats"];
+
+function namespaces({ uid, gid }: SandboxSpec, { isRoot }: Rights): string[] {
+  const all = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"];
+  return isRoot ? all : ["--unshare-user", "--uid", String(uid), "--gid", String(gid), ...all];
+}
+
+function capabilities({ confinement }: SandboxSpec, { isRoot }: Rights): string[] {
+  const kept = [...confinement.capabilities, ...(isRoot ? ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"] : [])];
+  return ["--cap-drop", "ALL", ...[...new Set(kept)].flatMap((name) => ["--cap-add", name])];
+}
+
+/** Becoming another user clears the wish to die with the parent (prctl(2), PR_SET_PDEATHSIG), so it is renewed. */
+function asUser({ uid, gid, confinement }: SandboxSpec): string[] {
+  const kept = confinement.capabilities.map((name) => `+${name.replace(/^CAP_/, "").toLowerCase()}`);
+  return [
+    ...carried("setpriv"),
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    "--clear-groups",
+    `--inh-caps=-all`,
+    `--ambient-caps=-all`,
+    `--bounding-set=${["-all", ...kept].join(",")}`,
+    "--pdeathsig=KILL",
+    "--",
+  ];
+}
+
+/** Without control groups there is only a limit on the user's processes, which the namespace makes the sandbox's own. One on memory (RLIMIT_DATA) keeps Node from starting. */
+function withLimits({ name, limits }: SandboxSpec): string[] {
+  const script = 'ulimit -c 0; ulimit -u "$1"; shift; exec "$@"';
+  return [`${GUEST_DIR}/busybox`, "sh", "-c", script, name, String(limits.pids)];
+}
+
+function mounted(mount: Mount): string[] {
+  if (mount.kind === "tmpfs") return tmpfs(mount.path, mount.sizeMiB);
+  return [mount.mode === "ro" ? "--ro-bind" : "--bind", mount.source, mount.path];
+}
+
+function tmpfs(path: string, sizeMiB: number): string[] {
+  return ["--perms", "1777", "--size", String(sizeMiB * 1024 * 1024), "--tmpfs", path];
+}

@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errnoOf } from "../base/errors.ts";
+import { findProcesses, holdsName, killProcess, processId } from "../stop/processes.ts";
+import type { SandboxSpec } from "./sandbox.ts";
+
+/**
+ * The kernel's limits on a tree of processes, in a control group of our own: `weakdoor/<name>` in each hierarchy of
+ * version 1, or in the one of version 2. It also names every process of the sandbox, whatever that does to its command line.
+ */
+export type Cgroups =
+  | { status: "usable"; version: 1 | 2; mount: string }
+  /** No limit can be set, and why. */
+  | { status: "unusable"; reason: string };
+
+const MOUNT = "/sys/fs/cgroup";
+const PARENT = "weakdoor";
+const CONTROLLERS_V1 = ["memory", "pids", "cpu"] as const;
+
+/** Tries it: a directory is made and removed. Changes nothing but `weakdoor` itself, which stays. */
+export function findCgroups(mount: string = MOUNT): Cgroups {
+  const version = existsSync(join(mount, "cgroup.controllers")) ? 2 : 1;
+  try {
+    for (const root of rootsOf(version, mount)) {
+      mkdirSync(join(root, PARENT), { recursive: true });
+      if (version === 2) enableControllers(mount);
+      const trial = join(root, PARENT, `trial-${process.pid}`);
+      mkdirSync(trial, { recursive: true });
+      rmdirSync(trial);
+    }
+    return { status: "usable", version, mount };
+  } catch (thrown) {
+    const code = errnoOf(thrown);
+    if (!["EACCES", "EPERM", "EROFS", "ENOENT", "EBUSY", "EINVAL", "ENOTSUP"].includes(code ?? "")) throw thrown;
+    return { status: "unusable", reason: `${mount} cannot be written to (${code})` };
+  }
+}
+
+/** The directories that will hold the sandbox of this name, or none. */
+export function cgroupsOf(cgroups: Cgroups, name: string): string[] {
+  if (cgroups.status === "unusable") return [];
+  return rootsOf(cgroups.version, cgroups.mount).map((root) => join(root, PARENT, name));
+}
+
+/** Makes them with these limits. A process that writes 0 to their `cgroup.procs` is in, and so is what it starts. */
+export function makeCgroups(cgroups: Cgroups, name: string, limits: SandboxSpec["limits"]): string[] {
+  if (cgroups.status === "unusable") return [];
+  const directories = cgroupsOf(cgroups, name);
+  for (const directory of directories) mkdirSync(directory, { recursive: true });
+  const write = (file: string, value: string): void => {
+    for (const directory of directories)
+      if (existsSync(join(directory, file))) writeFileSync(join(directory, file), value);
+  };
+  const bytes = String(limits.memoryMiB * 1024 * 1024);
+  const [periodUs, quotaUs] = [100_000, Math.max(1_000, Math.round(limits.cpus * 100_000))];
+  if (cgroups.version === 2) {
+    write("memory.max", bytes);
+    write("memory.swap.max", "0");
+    write("memory.oom.group", "1");
+    write("cpu.max", `${quotaUs} ${periodUs}`);
+  } else {
+    write("memory.limit_in_bytes", bytes);
+    // Memory and swap together; absent where the kernel does not count swap.
+    write("memory.memsw.limit_in_bytes", bytes);
+    write("cpu.cfs_period_us", String(periodUs));
+    write("cpu.cfs_quota_us", String(quotaUs));
+  }
+  write("pids.max", String(limits.pids));
+  return directories;
+}
+
+/** Kills whatever is in there, round after round until nothing is, and removes them. Leaves what does not die in a second. */
+export async function removeCgroups(directories: readonly string[]): Promise<void> {
+  const endsAtMs = performance.now() + 1_000;
+  for (const directory of directories) {
+    while (existsSync(directory) && performance.now() < endsAtMs) {
+      killMembers(directory);
+      if (tryRemove(directory)) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+/** Sandboxes that have a control group now. */
+export function listCgroups(cgroups: Cgroups): string[] {
+  if (cgroups.status === "unusable") return [];
+  const names = rootsOf(cgroups.version, cgroups.mount).flatMap((root) => {
+    const parent = join(root, PARENT);
+    return existsSync(parent) ? readdirSync(parent, { withFileTypes: true }) : [];
+  });
+  return names.filter((entry) => entry.isDirectory() && entry.name.startsWith("wd-")).map((entry) => entry.name);
+}
+
+/** SIGKILL to every process whose command line or control group bears the name. */
+export function killByName(name: string): void {
+  for (const found of findProcesses((p) => holdsName(p.commandLine, name) || holdsName(p.cgroup, name)))
+    killProcess(found);
+}
+
+function killMembers(directory: string): void {
+  for (const pid of readFileSync(join(directory, "cgroup.procs"), "utf8").split("\n").map(Number)) {
+    const id = pid > 0 ? processId(pid) : undefined;
+    if (id !== undefined) killProcess(id);
+  }
+}
+
+function tryRemove(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return true;
+    if (errnoOf(thrown) === "EBUSY") return false;
+    throw thrown;
+  }
+}
+
+function rootsOf(version: 1 | 2, mount: string): string[] {
+  return version === 2 ? [mount] : CONTROLLERS_V1.map((controller) => join(mount, controller));
+}
+
+/** Version 2 hands a controller down only where the level above says so. */
+function enableControllers(mount: string): void {
+  for (const level of [mount, join(mount, PARENT)])
+    writeFileSync(join(level, "cgroup.subtree_control"), "+memory +pids +cpu");
+}

@@ -1,0 +1,146 @@
+import type { ChildProcessByStdio } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { errnoOf, OperatorError } from "../base/errors.ts";
+import { joined } from "../guest/joined.ts";
+import { findProcesses, holdsName, isAlive, killProcess } from "../stop/processes.ts";
+import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
+import { look, processesOf } from "./looks.ts";
+import type { DriverKind, Exit, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
+
+/**
+ * What the backends without a daemon share: where a sandbox's own things lie, how its processes are found by name, and how
+ * it ends. Everything of one sandbox is in `<run directory>/<name>`, in control groups of that name, and in processes that
+ * bear it.
+ */
+export type Local = { kind: DriverKind; runDirectory: string; cgroups: Cgroups };
+
+/** Says in a sandbox's directory whose it is. */
+const MARK = "driver";
+
+export function directoryOf(local: Local, name: string): string {
+  if (!/^wd-[A-Za-z0-9][A-Za-z0-9.-]*$/.test(name))
+    throw new OperatorError(`${name} is no name of a sandbox of ours`, "names begin with wd-");
+  return join(local.runDirectory, name);
+}
+
+/** Where one sandbox keeps its things, and the control groups its processes are to enter; none when they are unusable. */
+export type Place = { directory: string; cgroups: string[] };
+
+/** Makes both. Throws OperatorError when the name is in use; then nothing of it may be destroyed. */
+export function claim(local: Local, spec: SandboxSpec): Place {
+  const directory = directoryOf(local, spec.name);
+  mkdirSync(local.runDirectory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "EEXIST") throw thrown;
+    throw new OperatorError(`there is a sandbox ${spec.name} already`, "weakdoor sweep", { cause: thrown });
+  }
+  writeFileSync(join(directory, MARK), local.kind);
+  return { directory, cgroups: makeCgroups(local.cgroups, spec.name, spec.limits) };
+}
+
+/** An argv that enters the control groups and then becomes `argv`; what that starts is in them from its first instruction. */
+export function within(cgroups: readonly string[], name: string, argv: readonly string[]): [string, ...string[]] {
+  const script =
+    'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 >"$1/cgroup.procs" || exit 125; shift; n=$((n-1)); done; exec "$@"';
+  return ["/bin/sh", "-c", script, name, String(cgroups.length), ...cgroups, ...argv];
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** The sandbox whose first process's standard streams are this child's. */
+export function sandboxOf(
+  local: Local,
+  spec: SandboxSpec,
+  child: Child,
+  pid: number,
+  end: () => Promise<void>,
+): Sandbox {
+  const exited = new Promise<Exit>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null)
+      resolve({ code: child.exitCode, signal: child.signalCode });
+    else child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  const channel = joined(child.stdout, child.stdin);
+  // The channel's users see its close; one that nobody has taken up yet must not bring the process down.
+  channel.on("error", () => undefined);
+  const isolation = local.kind === "bubblewrap" ? "container" : "gvisor";
+  const stderrTail = tailOf(child.stderr);
+  let ending: Promise<void> | undefined;
+  return {
+    name: spec.name,
+    role: spec.role,
+    driver: local.kind,
+    isolation,
+    pid,
+    channel,
+    exited,
+    hints: { cgroups: cgroupsOf(local.cgroups, spec.name) },
+    stderrTail,
+    kill() {
+      channel.destroy();
+      return (ending ??= end());
+    },
+  };
+}
+
+const TAIL_BYTES = 16 * 1024;
+
+/** The last 16 KiB that came. */
+export function tailOf(stream: Readable): () => string {
+  let tail = Buffer.alloc(0);
+  stream.on("data", (chunk: Buffer) => {
+    tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);
+  });
+  stream.on("error", () => undefined);
+  return () => tail.toString("utf8");
+}
+
+const KILL_ROUNDS_MS = 2_000;
+
+/** Kills every process that bears the name or is in its control groups, until none is left, then removes what it had on disk. */
+export async function destroyLocal(local: Local, name: string): Promise<void> {
+  const directory = directoryOf(local, name);
+  const endsAtMs = performance.now() + KILL_ROUNDS_MS;
+  while (performance.now() < endsAtMs) {
+    const living = findProcesses((p) => holdsName(p.commandLine, name) || holdsName(p.cgroup, name)).filter(isAlive);
+    if (living.length === 0) break;
+    for (const one of living) killProcess(one);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await removeCgroups(cgroupsOf(local.cgroups, name));
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Names of what has a directory with our mark, of what has a control group and no directory, and of living processes of `program`. */
+export function listLocal(local: Local, program: string): string[] {
+  const names = new Set(markedDirectories(local));
+  for (const name of listCgroups(local.cgroups)) if (!existsSync(join(local.runDirectory, name))) names.add(name);
+  for (const { commandLine } of findProcesses((p) => p.commandLine.includes(program))) {
+    const name = NAME_IN_TEXT.exec(commandLine)?.[0];
+    if (name !== undefined) names.add(name);
+  }
+  return [...names];
+}
+
+const NAME_IN_TEXT = /(?<![\w-])wd-[\w.-]+?-(?:target|lab|scratch)-\d+(?![\w-])/;
+
+function markedDirectories(local: Local): string[] {
+  if (!existsSync(local.runDirectory)) return [];
+  return readdirSync(local.runDirectory).filter((name) => {
+    const mark = join(local.runDirectory, name, MARK);
+    return name.startsWith("wd-") && existsSync(mark) && readFileSync(mark, "utf8") === local.kind;
+  });
+}
+
+export function lookLocal(local: Local, name: string): Look[] {
+  const directories = cgroupsOf(local.cgroups, name);
+  return [
+    look(`${local.kind} processes`, () => processesOf(name)),
+    look("control groups", () => directories.filter((directory) => existsSync(directory))),
+  ];
+}
