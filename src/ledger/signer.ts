@@ -87,7 +87,7 @@ function run(directory: string, origin: string): Running {
   // Writing to a signer that has died shows as its end, above, which says more than EPIPE does.
   child.stdin.on("error", () => undefined);
   return {
-    hasEnded: () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined,
+    hasEnded: () => child.killed || child.exitCode !== null || child.signalCode !== null || child.pid === undefined,
     async ask(request, deadlineMs) {
       const line = new Promise<string | undefined>((resolve) => {
         waiting = resolve;
@@ -97,7 +97,10 @@ function run(directory: string, origin: string): Running {
     },
     async end(deadlineMs) {
       child.stdin.end();
-      await within(ended, deadlineMs, child);
+      // What it signed is on its disk before it answers, so one that does not end by itself loses nothing by SIGKILL.
+      const timer = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
+      await ended;
+      clearTimeout(timer);
     },
   };
 }

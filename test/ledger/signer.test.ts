@@ -112,11 +112,13 @@ test("a damaged or forged mark of what was signed is derived anew and does no ha
   expect(verifyLedger(stateDir)).toMatchObject({ status: "ok", signedLeaves: 6 });
 });
 
-test("a signer that does not answer in time is an error with its deadline, and the next question gets a new one", async () => {
+test("a signer that does not answer in time is an error with its deadline, and the next one gets another", async () => {
   const stateDir = temporaryFolder();
   const hasty = openLedger(stateDir, { clock: systemClock, signerDeadlineMs: 1 });
   hasty.append(leaf(0));
-  await expect(hasty.checkpoint()).rejects.toThrow("the log's signer did not answer within 1 ms");
+  for (const _ of [1, 2]) {
+    await expect(hasty.checkpoint()).rejects.toThrow("the log's signer did not answer within 1 ms");
+  }
   await hasty.close();
   const patient = newLog(stateDir).ledger;
   await patient.checkpoint();
