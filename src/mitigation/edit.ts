@@ -17,6 +17,19 @@ const CONTEXT_LINES_MAX = 6;
 export function hunksOf(before: string, edits: readonly Edit[]): Edited {
   const sorted = [...edits].sort((a, b) => a.start - b.start);
   if (sorted.some((edit, i) => edit.start < (sorted[i - 1]?.end ?? 0))) return ambiguous("its edits overlap");
+  const apart = eachAlone(before, sorted);
+  // Edits so close that one stands in the other's way are made as one, with what lies between them.
+  return apart.status === "edited" || sorted.length < 2 ? apart : eachAlone(before, [asOne(before, sorted)]);
+}
+
+function asOne(before: string, sorted: readonly Edit[]): Edit {
+  const start = sorted[0]?.start ?? 0;
+  const end = sorted.at(-1)?.end ?? 0;
+  const inside = sorted.map((edit) => ({ ...edit, start: edit.start - start, end: edit.end - start }));
+  return { start, end, text: apply(before.slice(start, end), inside) };
+}
+
+function eachAlone(before: string, sorted: readonly Edit[]): Edited {
   const after = apply(before, sorted);
   const hunks: Hunk[] = [];
   let settledUpTo = 0;

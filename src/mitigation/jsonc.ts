@@ -24,42 +24,42 @@ export function stringOf(node: Node | undefined): string | undefined {
   return node?.type === "string" && typeof node.value === "string" ? node.value : undefined;
 }
 
-/** Edits that take members out of an array or object, each with one of its commas, and with its line when it has one of its own. */
+/** Edits that take members out of an array or object, each run of them with one of its commas, and with its lines when it has them to itself. */
 export function removals(text: string, container: Node, members: ReadonlySet<Node>): Edit[] {
-  const all = container.children ?? [];
   const edits: Edit[] = [];
   let lastKept: Node | undefined;
-  let trailing: Node[] = [];
-  for (const member of all) {
-    if (!members.has(member)) {
-      for (const gone of trailing) edits.push(withItsComma(text, gone));
-      trailing = [];
+  let run: Run | undefined;
+  for (const member of container.children ?? []) {
+    if (members.has(member)) run = { first: run?.first ?? member, last: member };
+    else {
+      if (run !== undefined) edits.push(withItsComma(text, run));
+      run = undefined;
       lastKept = member;
-    } else trailing.push(member);
+    }
   }
-  const [first] = trailing;
-  const last = trailing.at(-1);
-  if (first === undefined || last === undefined) return edits;
+  if (run === undefined) return edits;
   // At the end of the list the comma before goes instead of the one after.
-  const start = lastKept === undefined ? first.offset : endOf(lastKept);
-  const comma = commaAfter(text, endOf(last));
-  const end = lastKept === undefined && comma !== undefined ? comma : endOf(last);
+  const start = lastKept === undefined ? run.first.offset : endOf(lastKept);
+  const comma = commaAfter(text, endOf(run.last));
+  const end = lastKept === undefined && comma !== undefined ? comma : endOf(run.last);
   return [...edits, { start, end, text: "" }];
 }
+
+type Run = { first: Node; last: Node };
 
 export function endOf(node: Node): number {
   return node.offset + node.length;
 }
 
-function withItsComma(text: string, node: Node): Edit {
-  const end = commaAfter(text, endOf(node)) ?? endOf(node);
-  const lineStart = text.lastIndexOf("\n", node.offset - 1) + 1;
+function withItsComma(text: string, { first, last }: Run): Edit {
+  const end = commaAfter(text, endOf(last)) ?? endOf(last);
+  const lineStart = text.lastIndexOf("\n", first.offset - 1) + 1;
   const newline = text.indexOf("\n", end);
   const isAlone =
-    text.slice(lineStart, node.offset).trim() === "" && newline >= 0 && text.slice(end, newline).trim() === "";
+    text.slice(lineStart, first.offset).trim() === "" && newline >= 0 && text.slice(end, newline).trim() === "";
   if (isAlone) return { start: lineStart, end: newline + 1, text: "" };
   const space = /^[ \t]*/.exec(text.slice(end))?.[0].length ?? 0;
-  return { start: node.offset, end: end + space, text: "" };
+  return { start: first.offset, end: end + space, text: "" };
 }
 
 /** The offset behind the comma that follows, comments skipped; undefined when none follows. */
@@ -67,5 +67,5 @@ function commaAfter(text: string, offset: number): number | undefined {
   const scanner = createScanner(text, true);
   scanner.setPosition(offset);
   scanner.scan();
-  return scanner.getTokenValue() === "," ? scanner.getPosition() : undefined;
+  return text[scanner.getTokenOffset()] === "," ? scanner.getPosition() : undefined;
 }

@@ -196,7 +196,7 @@ describe.each(SHELLS)("under %s, with nothing but the allowed programs in reach"
         expect(await runScript(shell, scripts.reverse, dirs)).toMatchObject({ code: 0 });
         expect(readFileSync(join(dirs.workspace, "f"), "utf8")).toBe(before);
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parse, TomlError, type TomlTable } from "smol-toml";
-import type { Edit } from "../edit.ts";
-import { planOf, readText } from "../files.ts";
+import { apply, type Edit } from "../edit.ts";
+import { planOf, readText, type Text } from "../files.ts";
 import { type Mitigation, notApplicable } from "../mitigation.ts";
 
 /**
@@ -16,23 +16,36 @@ export const codexSetSandboxMode: Mitigation = {
     "commands that write outside the workspace or need the network ask first, or fail where nobody can be asked",
   ],
   plan: async (clone) => {
-    const file = await readText(clone, "home", ".codex/config.toml");
-    if (file.status === "unfit") return notApplicable(file.reason);
-    const before = tableOf(file.text);
-    if (before === undefined) return notApplicable("home/.codex/config.toml is not TOML");
-    const edits = [...file.text.matchAll(LINE)].map((match): Edit => {
-      const start = match.index + (match[1]?.length ?? 0);
-      return { start, end: match.index + match[0].length, text: '"workspace-write"' };
-    });
-    if (edits.length === 0) return notApplicable("no sandbox_mode of danger-full-access on a line of its own");
-    const plan = planOf([{ file, edits }]);
-    if (plan.status === "not-applicable") return plan;
-    const after = tableOf(plan.changes[0].after);
-    if (after === undefined || !isDeepStrictEqual(after, confined(before)))
-      return notApplicable("the change would alter more than sandbox_mode");
-    return plan;
+    const edited: { file: Text & { status: "read" }; edits: Edit[] }[] = [];
+    const reasons: string[] = [];
+    for (const root of ["home", "workspace"] as const) {
+      const file = await readText(clone, root, ".codex/config.toml");
+      if (file.status === "unfit") {
+        reasons.push(file.reason);
+        continue;
+      }
+      const edits = confining(file.text);
+      if (typeof edits === "string") reasons.push(`${root}/.codex/config.toml: ${edits}`);
+      else edited.push({ file, edits });
+    }
+    return edited.length === 0 ? notApplicable(reasons.join("; ")) : planOf(edited);
   },
 };
+
+/** The edits that confine, or why there are none. */
+function confining(text: string): Edit[] | string {
+  const before = tableOf(text);
+  if (before === undefined) return "it is not TOML";
+  const edits = [...text.matchAll(LINE)].map((match): Edit => {
+    const start = match.index + (match[1]?.length ?? 0);
+    return { start, end: match.index + match[0].length, text: '"workspace-write"' };
+  });
+  if (edits.length === 0) return "no sandbox_mode of danger-full-access on a line of its own";
+  const after = tableOf(apply(text, edits));
+  return after !== undefined && isDeepStrictEqual(after, confined(before))
+    ? edits
+    : "the change would alter more than sandbox_mode";
+}
 
 const LINE = /^([ \t]*sandbox_mode[ \t]*=[ \t]*)(?:"danger-full-access"|'danger-full-access')/gm;
 
@@ -45,13 +58,12 @@ function tableOf(text: string): TomlTable | undefined {
   }
 }
 
+/** Confines a table that was just parsed, in place. */
 function confined(table: TomlTable): TomlTable {
-  const set = (t: TomlTable): TomlTable =>
-    t["sandbox_mode"] === "danger-full-access" ? { ...t, sandbox_mode: "workspace-write" } : t;
   const profiles = table["profiles"];
-  if (typeof profiles !== "object" || Array.isArray(profiles) || profiles instanceof Date) return set(table);
-  const inside = Object.entries(profiles).map(([name, profile]) => [name, isTable(profile) ? set(profile) : profile]);
-  return { ...set(table), profiles: Object.fromEntries(inside) };
+  for (const one of [table, ...(isTable(profiles) ? Object.values(profiles) : [])])
+    if (isTable(one) && one["sandbox_mode"] === "danger-full-access") one["sandbox_mode"] = "workspace-write";
+  return table;
 }
 
 function isTable(value: unknown): value is TomlTable {

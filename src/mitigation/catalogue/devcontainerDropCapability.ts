@@ -45,11 +45,10 @@ function capAddOptions(nodes: readonly Node[], names: ReadonlySet<string>): Node
   });
 }
 
-/** An instance is the capability alone, or a place in a file that names it. */
+/** An instance is the capability alone, `CAP_SYS_PTRACE`, or the flag that adds it, `cap-add-SYS_PTRACE`. */
 function capabilitiesIn(instance: string): string[] {
-  return [...instance.matchAll(/(?:^|[^A-Z_])((?:CAP_)?[A-Z]+(?:_[A-Z]+)+)(?![A-Z_])/g)].map((match) =>
-    bare(match[1] ?? ""),
-  );
+  const name = /(?:^|cap-add[-=])((?:CAP_)?[A-Z][A-Z_]+)$/.exec(instance)?.[1];
+  return name === undefined ? [] : [bare(name)];
 }
 
 function bare(name: string): string {
