@@ -15,6 +15,7 @@ import type { Role } from "../../src/sandbox/sandbox.ts";
 import { setLatch } from "../../src/stop/latch.ts";
 import { fakeShim, resultOf } from "../support/fakeShim.ts";
 import { socketPair } from "../support/socketPair.ts";
+import { upstream } from "../support/upstream.ts";
 
 let directory: string;
 let gateways: Gateway[];
@@ -251,19 +252,22 @@ describe("the canary watch", () => {
 });
 
 describe("the end of it", () => {
-  test("a cut is over in 50 ms, ends every channel, and can be said twice", async () => {
-    const gateway = await start();
-    const guests = await Promise.all([0, 1, 2].map((n) => bring(gateway, "lab", `wd-c1-lab-${n}`)));
-    const polls = guests.map(({ shim }) => shim.takeTask().catch(() => "cut"));
-    const before = performance.now();
-    await gateway.cut("the test says so");
-    const tookMs = performance.now() - before;
-    await Promise.all(guests.map(({ guest }) => guest.closed));
-    expect(await Promise.all(polls)).toEqual(["cut", "cut", "cut"]);
-    expect(tookMs).toBeLessThan(50);
-    expect(isAlive(gateway.pid)).toBe(false);
-    expect(guests.every(({ channel }) => channel.destroyed)).toBe(true);
-    await gateway.cut("again");
+  test("a cut is over in 50 ms (median of three), ends every channel, and can be said twice", async () => {
+    const tookMs: number[] = [];
+    for (const round of [0, 1, 2]) {
+      const gateway = await start({ runDirectory: join(directory, `run${round}`) });
+      const guests = await Promise.all([0, 1, 2].map((n) => bring(gateway, "lab", `wd-c1-lab-${n}`)));
+      const polls = guests.map(({ shim }) => shim.takeTask().catch(() => "cut"));
+      const before = performance.now();
+      await gateway.cut("the test says so");
+      tookMs.push(performance.now() - before);
+      await Promise.all(guests.map(({ guest }) => guest.closed));
+      expect(await Promise.all(polls)).toEqual(["cut", "cut", "cut"]);
+      expect(isAlive(gateway.pid)).toBe(false);
+      expect(guests.every(({ channel }) => channel.destroyed)).toBe(true);
+      await gateway.cut("again");
+    }
+    expect(tookMs.toSorted((a, b) => a - b)[1]).toBeLessThan(50);
   });
 
   test("the kill switch cuts", async () => {
@@ -323,6 +327,29 @@ describe("the end of it", () => {
     expect(Number(stdout)).toBeGreaterThan(1);
     await expect.poll(() => isAlive(Number(stdout)), { timeout: 5_000 }).toBe(false);
   });
+});
+
+test("the model's key is in no argument, environment or log, and its calls go out with it", async () => {
+  const key = ["not", "a", "real", "key"].join("-");
+  await using host = await upstream((response) => response.end("{}"));
+  const model = {
+    kind: "openai" as const,
+    baseUrl: `http://127.0.0.1:${host.port}/v1`,
+    key,
+    models: ["m"],
+    tokensMax: 1_000,
+  };
+  const gateway = await start({ model });
+  const { shim } = await bring(gateway);
+  const call = { ":method": "POST", ":authority": "model.weakdoor.internal", ":path": "/v1/chat/completions" };
+  const reply = await shim.ask(call, JSON.stringify({ model: "m", max_tokens: 5, messages: [] }));
+  expect(reply.status).toBe(200);
+  expect(host.seen[0]?.headers.authorization).toBe(`Bearer ${key}`);
+  const places = [`/proc/${gateway.pid}/cmdline`, `/proc/${gateway.pid}/environ`, gateway.logPath];
+  const told = places.map((place) => readFileSync(place, "utf8")).join();
+  expect(told).toContain("gatewayProcess");
+  expect(told).not.toContain(key);
+  expect(readFileSync(`/proc/${gateway.pid}/environ`, "utf8")).not.toMatch(/HOME=|PATH=/);
 });
 
 describe("closed by default", () => {
