@@ -25,7 +25,8 @@ export function lintScript(script: string, fakes: readonly string[]): Lint {
   if (head === undefined) return refused("a quote is not closed");
   const odd = head.split("\n").find((line) => !ALLOWED.some((allowed) => allowed.test(line)));
   if (odd !== undefined) return refused(`it has a line that is not a step: ${odd.slice(0, 80)}`);
-  const leaked = fakesIn(script, fakes);
+  // As it is written, and as the shell reads it.
+  const leaked = fakesIn(`${script}\n${script.replaceAll("'\\''", "'")}`, fakes);
   return leaked === 0 ? { status: "clean" } : refused(`it holds ${leaked} of the clone's fakes`);
 }
 
