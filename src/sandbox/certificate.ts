@@ -40,12 +40,15 @@ export type CertifyOptions = {
 
 /** The kernel takes its time to reap a big process tree: that much is granted before a trace counts. */
 const WAITS_MS = [50, 150, 300, 500];
+/** A look at a backend that does not answer takes seconds itself, and is not repeated. */
+const PATIENCE_MS = 1_500;
 
 /** Looks, and looks again while something is left, for a second at most. Ends nothing itself. */
 export async function certify(driver: Driver, name: string, options: CertifyOptions): Promise<Certificate> {
+  const endsAtMs = options.clock.monotonicMs() + PATIENCE_MS;
   let looks = await lookAll(driver, name, options.runDirectory);
   for (const waitMs of WAITS_MS) {
-    if (looks.every((look) => look.status !== "left")) break;
+    if (looks.every((look) => look.status !== "left") || options.clock.monotonicMs() > endsAtMs) break;
     await sleep(waitMs);
     looks = await lookAll(driver, name, options.runDirectory);
   }

@@ -138,6 +138,7 @@ function held(driver: Driver, spec: SandboxSpec, sandbox: Sandbox, options: Prov
     pid: sandbox.pid,
     channel: sandbox.channel,
     exited: sandbox.exited,
+    hints: sandbox.hints ?? {},
     stderrTail: () => sandbox.stderrTail(),
     kill: () => sandbox.kill(),
     end() {
@@ -162,7 +163,7 @@ async function endOf(
   const look = () => certify(driver, name, { role, bornAt, runDirectory: runDirectoryOf(stateDir), clock });
   const failures = await attempt("kill", () => sandbox?.kill() ?? driver.destroy(name));
   let certificate = await look();
-  if (certificate.status !== "destroyed") {
+  if (certificate.looks.some((one) => one.status === "left")) {
     // Its own way of ending did not do: by name, through every route that the driver has.
     failures.push(...(await attempt("destroy", () => driver.destroy(name))));
     certificate = await look();

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errnoOf } from "../base/errors.ts";
-import { type EngineAnswer, removeContainer } from "./engineRoute.ts";
+import { type EngineAnswer, isEnginesOwn, removeContainer } from "./engineRoute.ts";
 import type { OpenEntry } from "./journal.ts";
 import { findProcesses, holdsName, isAlive, killProcess, type Process, processId } from "./processes.ts";
 import type { ProcessId } from "./stop.ts";
@@ -23,21 +23,31 @@ const ROUND_MS = 40;
 /** After this a survivor is reported and no longer waited for. */
 const LIMIT_MS = 60_000;
 const ENGINE_ASKS_MAX = 2;
+/** How long an engine's own processes have to clean up after a container. */
+const ENGINE_GRACE_MS = 2_000;
 
 /**
  * Cuts egress first, then kills every open sandbox by all routes at once, round after round, until two looks in a row find
  * nothing. One look proves nothing: a create that was under way shows itself only in the next.
  */
 export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): Promise<Destruction> {
-  const endsAtMs = performance.now() + limitMs;
+  const startedAtMs = performance.now();
   const engines = engineRoutes();
-  let signalled = 0;
+  const signalled = new Set<string>();
+  const kill = (id: ProcessId): void => {
+    if (killProcess(id) === "signalled") signalled.add(`${id.pid} ${id.startTime}`);
+  };
   let emptyLooks = 0;
   for (let rounds = 1; ; rounds++) {
     const doomed = readDoomed();
-    for (const gateway of doomed.gateways) if (killProcess(gateway) === "signalled") signalled++;
+    for (const gateway of doomed.gateways) kill(gateway);
     const living = livingProcesses(doomed);
-    for (const { processes } of living) signalled += processes.filter((id) => killProcess(id) === "signalled").length;
+    const isEarly = performance.now() < startedAtMs + ENGINE_GRACE_MS;
+    for (const { entry, processes } of living) {
+      const isSparing = isEarly && entry?.hints.engineSocket !== undefined;
+      const next = isSparing ? processes.filter(({ commandLine = "" }) => !isEnginesOwn(commandLine)) : processes;
+      for (const one of next) kill(one);
+    }
     const sandboxes = living.flatMap(({ entry, processes }) =>
       entry ? [standing(entry, processes, engines.answer(entry))] : [],
     );
@@ -47,8 +57,14 @@ export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): 
     if (!isEmpty) emptyLooks = 0;
     else if (!engines.isPending()) emptyLooks++;
     if (emptyLooks === 2)
-      return { isComplete: sandboxes.every((s) => s.status === "gone"), rounds, signalled, sandboxes };
-    if (performance.now() > endsAtMs) return { isComplete: false, rounds, signalled, sandboxes };
+      return {
+        isComplete: sandboxes.every((s) => s.status === "gone"),
+        rounds,
+        signalled: signalled.size,
+        sandboxes,
+      };
+    if (performance.now() > startedAtMs + limitMs)
+      return { isComplete: false, rounds, signalled: signalled.size, sandboxes };
     engines.ask(doomed.open);
     await sleep(ROUND_MS);
   }
@@ -66,8 +82,10 @@ function standing(entry: OpenEntry, processes: ProcessId[], engine: EngineAnswer
   return { name, status: "not-looked", reason: engine.reason };
 }
 
+type Living = ProcessId & { commandLine?: string };
+
 /** Per sandbox what still runs of it, by all marks at once; and, without an entry, what bears the cycle's name and is in no journal. */
-function livingProcesses(doomed: Doomed): { entry?: OpenEntry; processes: ProcessId[] }[] {
+function livingProcesses(doomed: Doomed): { entry?: OpenEntry; processes: Living[] }[] {
   const prefix = `wd-${doomed.cycle}-`;
   const marked = findProcesses((p) => holdsMark(p, prefix) || doomed.open.some((entry) => bearsName(p, entry)));
   const perEntry = doomed.open.map((entry) => ({

@@ -38,3 +38,12 @@ export function removeContainer(
     call.end();
   });
 }
+
+/**
+ * Shims and runtimes at work (`runsc … delete <id>`): they tell the engine of a death and clean up after it. Killed with the
+ * rest they cost it seconds to find out (up to 10 with gVisor, measured), so they are spared for a moment. A guest that
+ * dresses up as one gains nothing: its pid and its cgroup are known.
+ */
+export function isEnginesOwn(commandLine: string): boolean {
+  return /^(?:\/bin\/sh )?(?:\S*\/)?(?:containerd-shim\S*|runc|runsc) /.test(commandLine);
+}

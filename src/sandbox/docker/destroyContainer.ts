@@ -1,6 +1,6 @@
 import { sleep } from "../../base/clock.ts";
-import { ENGINE_DEADLINE_MS, type EngineAnswer, removeContainer } from "../../stop/engineRoute.ts";
-import { killProcess, type Process } from "../../stop/processes.ts";
+import { ENGINE_DEADLINE_MS, type EngineAnswer, isEnginesOwn, removeContainer } from "../../stop/engineRoute.ts";
+import { killProcess } from "../../stop/processes.ts";
 import { containerProcesses } from "./dockerLooks.ts";
 import { type DockerRecord, dropRecord } from "./record.ts";
 
@@ -8,6 +8,8 @@ type Parts = { socket: string; runDirectory: string; record: DockerRecord | unde
 
 const POLL_MS = 25;
 const REAP_MS = 1_000;
+/** What a shim whose container is removed needs to end by itself. */
+const FAREWELL_MS = 300;
 
 /**
  * Ends a container by two routes: its processes by SIGKILL from the host, which works at once and without the engine (and
@@ -16,11 +18,13 @@ const REAP_MS = 1_000;
  */
 export async function destroyContainer(name: string, { socket, runDirectory, record }: Parts): Promise<void> {
   const living = () => (record === undefined ? [] : containerProcesses(record.id));
-  for (const one of living()) if (!isShim(one)) killProcess(one);
+  for (const one of living()) if (!isEnginesOwn(one.commandLine)) killProcess(one);
   const answer = await removeUntilGone(socket, name);
-  const endsAtMs = performance.now() + REAP_MS;
-  while (living().length > 0 && performance.now() < endsAtMs) {
-    for (const one of living()) killProcess(one);
+  const startedAtMs = performance.now();
+  const sparedUntilMs = startedAtMs + (answer.status === "gone" ? FAREWELL_MS : 0);
+  while (living().length > 0 && performance.now() < startedAtMs + REAP_MS) {
+    const isSparing = performance.now() < sparedUntilMs;
+    for (const one of living()) if (!isSparing || !isEnginesOwn(one.commandLine)) killProcess(one);
     await sleep(POLL_MS);
   }
   if (answer.status === "gone" && living().length === 0) dropRecord(runDirectory, name);
@@ -35,8 +39,4 @@ async function removeUntilGone(socket: string, name: string): Promise<EngineAnsw
     if (answer.status !== "left" || performance.now() > endsAtMs) return answer;
     await sleep(POLL_MS);
   }
-}
-
-function isShim({ commandLine }: Process): boolean {
-  return commandLine.split(" ", 1)[0]?.includes("containerd-shim") ?? false;
 }

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeDurably } from "../../base/files.ts";
+import { unlinkIfThere, writeDurably } from "../../base/files.ts";
 
 /**
- * What names a container outside its engine: shims and gVisor's processes bear its id alone. Kept in `<run>/<name>/` from before
+ * What names a container outside its engine: shims and gVisor's processes bear its id alone. Kept in `<run>/docker/<name>.json` from before
  * its first process starts until nothing of it is left, so that it is found also after a crash and without the engine.
  */
 const DockerRecord = z.strictObject({
@@ -16,7 +16,7 @@ const DockerRecord = z.strictObject({
 export type DockerRecord = z.infer<typeof DockerRecord>;
 
 export function writeRecord(runDirectory: string, name: string, record: DockerRecord): void {
-  mkdirSync(join(runDirectory, name), { recursive: true, mode: 0o700 });
+  mkdirSync(recordDirectory(runDirectory), { recursive: true, mode: 0o700 });
   writeDurably(recordPath(runDirectory, name), JSON.stringify(record));
 }
 
@@ -28,14 +28,17 @@ export function readRecord(runDirectory: string, name: string): DockerRecord | u
 
 /** Names of all that have a record of this driver. */
 export function recordedNames(runDirectory: string, driver: DockerRecord["driver"]): string[] {
-  if (!existsSync(runDirectory)) return [];
-  return readdirSync(runDirectory).filter(
-    (name) => name.startsWith("wd-") && readRecord(runDirectory, name)?.driver === driver,
-  );
+  const directory = recordDirectory(runDirectory);
+  if (!existsSync(directory)) return [];
+  const names = readdirSync(directory).flatMap((file) => /^(wd-.+)\.json$/.exec(file)?.[1] ?? []);
+  return names.filter((name) => readRecord(runDirectory, name)?.driver === driver);
 }
 
 export function dropRecord(runDirectory: string, name: string): void {
-  rmSync(join(runDirectory, name), { recursive: true, force: true });
+  unlinkIfThere(recordPath(runDirectory, name));
 }
 
-const recordPath = (runDirectory: string, name: string): string => join(runDirectory, name, "docker.json");
+const recordDirectory = (runDirectory: string): string => join(runDirectory, "docker");
+
+const recordPath = (runDirectory: string, name: string): string =>
+  join(recordDirectory(runDirectory), `${name}.json`);
