@@ -1,3 +1,4 @@
+import { inert } from "../base/text.ts";
 import { BODY } from "./scriptBody.ts";
 
 /**
@@ -19,7 +20,9 @@ const FAKE_CHARACTERS_MIN = 6;
 
 export function lintScript(script: string, fakes: readonly string[]): Lint {
   if (script.length > CHARACTERS_MAX) return refused(`it is longer than ${CHARACTERS_MAX} characters`);
-  if (script.includes("\u0000")) return refused("it holds a NUL");
+  // Whoever approves it reads it: what a terminal or an editor hides or reorders must not be in there.
+  const shown = script.replaceAll("\r\n", "\n");
+  if (inert(shown, shown.length) !== shown) return refused("it holds characters that do not show");
   if (!script.endsWith(BODY)) return refused("its body is not the one we wrote");
   const head = withoutQuoted(script.slice(0, -BODY.length));
   if (head === undefined) return refused("a quote is not closed");

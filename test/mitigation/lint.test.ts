@@ -31,6 +31,8 @@ test.each<[string, (s: string) => string]>([
   ["a command at the end", (s) => `${s}id\n`],
   ["an open quote", (s) => s.replace("'a'", "'a")],
   ["a NUL", (s) => s.replace("'a'", "'\u0000'")],
+  ["text that runs backwards on the screen", (s) => s.replace("'a'", "'\u202ea'")],
+  ["a carriage return that hides a line", (s) => s.replace("'a'", "'a\rb'")],
   ["an assignment of another variable", (s) => s.replace("NEEDS=", "PATH='/x'\nNEEDS=")],
   ["more than a finding holds", (s) => s.replace("'a'", `'${"a".repeat(70_000)}'`)],
 ])("%s is refused", (_, spoil) => {
