@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { asStopped, messageOf, OperatorError, Stopped, throwIfStopped } from "../base/errors.ts";
-import { appendEntry } from "../stop/journal.ts";
+import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
 import { readLatch } from "../stop/latch.ts";
 import { processId } from "../stop/processes.ts";
 import { type Certificate, certify, doubtsOf } from "./certificate.ts";
@@ -55,6 +55,9 @@ export async function provision(driver: Driver, spec: SandboxSpec, options: Prov
   const { stateDir, clock, signal } = options;
   refuseIfStopped(options);
   const { name, cycle } = spec;
+  // Whatever a failed create left is ended by name: that must not be another one's.
+  if (openEntries(readJournal(stateDir).entries).some((entry) => entry.name === name))
+    throw new OperatorError(`there may be a sandbox ${name} already`, "weakdoor sweep");
   const timeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
   const now = clock.now();
   const hints = driver.hints?.(name) ?? {};
@@ -163,12 +166,14 @@ async function endOf(
   const look = () => certify(driver, name, { role, bornAt, runDirectory: runDirectoryOf(stateDir), clock });
   const failures = await attempt("kill", () => sandbox?.kill() ?? driver.destroy(name));
   let certificate = await look();
-  if (certificate.looks.some((one) => one.status === "left")) {
-    // Its own way of ending did not do: by name, through every route that the driver has.
+  const isSilent = certificate.looks.some((one) => one.status === "not-looked");
+  if (certificate.status !== "destroyed" && !isSilent) {
+    // Its own way of ending did not do: by name, through every route that the driver has. Not through a backend that
+    // does not answer: that would be the same seconds again.
     failures.push(...(await attempt("destroy", () => driver.destroy(name))));
     certificate = await look();
-    if (certificate.status !== "destroyed") certificate.looks.push(...failures);
   }
+  if (certificate.status !== "destroyed") certificate.looks.push(...failures);
   options.onCertificate(certificate);
   appendEntry(stateDir, {
     kind: "dead",

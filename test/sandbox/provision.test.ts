@@ -85,6 +85,13 @@ describe("making one", () => {
     await (await slow).end();
   });
 
+  test("a name that may be in use is refused, and its owner lives on", async () => {
+    const sandbox = await provision(driver(), fakeSpec(cycle), options());
+    await expect(provision(driver(), fakeSpec(cycle), options())).rejects.toThrow("already");
+    expect(alive()).toHaveLength(1);
+    await sandbox.end();
+  });
+
   test("a journal that cannot be written stops it before anything is made", async () => {
     mkdirSync(join(state, "journal.jsonl"));
     await expect(provision(driver(), fakeSpec(cycle), options())).rejects.toThrow("EISDIR");

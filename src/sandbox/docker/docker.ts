@@ -98,7 +98,8 @@ export function dockerDriver(options: DockerOptions): Driver {
       try {
         return await start(spec, during.signal);
       } catch (thrown) {
-        await destroy(spec.name);
+        // The name is another one's, and so is what bears it.
+        if (!isNameTaken(thrown)) await destroy(spec.name);
         if (signal.aborted) throw signal.reason;
         throw asOperatorError(thrown, spec, runtime);
       } finally {
@@ -163,6 +164,15 @@ function hintFor(code: string | undefined): string {
   if (code === "ENOENT" || code === "ECONNREFUSED")
     return "start the engine, or use bubblewrap or runsc, which need none";
   return "restart the engine, or use bubblewrap or runsc, which need none";
+}
+
+function isNameTaken(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    "statusCode" in thrown &&
+    thrown.statusCode === 409 &&
+    /name .* already in use/.test(thrown.message)
+  );
 }
 
 /** What the engine refuses is for a person to put right; anything else is a bug of ours. */

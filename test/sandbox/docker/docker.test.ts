@@ -13,11 +13,11 @@ import { containerProcesses } from "../../../src/sandbox/docker/dockerLooks.ts";
 import { prepareGuest, prepareRootfs } from "../../../src/sandbox/image.ts";
 import { provision } from "../../../src/sandbox/provision.ts";
 import { type Driver, type SandboxSpec, STRICT } from "../../../src/sandbox/sandbox.ts";
+import { scratchBroker } from "../../../src/sandbox/scratchBroker.ts";
 import { sweep } from "../../../src/sandbox/sweep.ts";
 import { destroyAll } from "../../../src/stop/destroyAll.ts";
 import { openEntries, readJournal } from "../../../src/stop/journal.ts";
 import { type Engine, startEngine } from "../../support/engine.ts";
-import { runTask } from "../../support/runTask.ts";
 
 const SECCOMP = resolve(import.meta.dirname, "../../../sandboxes/seccomp/strict.json");
 
@@ -77,11 +77,15 @@ const make = (driver: Driver, signal = never, one = spec()) =>
 describe.each(["runc", "runsc"] as const)("with %s", (runtime) => {
   test("a command runs inside as the guest's user, and nothing is left afterwards", async () => {
     const sandbox = await make(driverOf(runtime));
-    const ran = await runTask(sandbox.channel, [
-      "/bin/sh",
-      "-c",
-      "id -u; ls /sys/class/net; touch /x; echo y > /tmp/y && cat /tmp/y",
-    ]);
+    const script = "id -u; ls /sys/class/net; touch /x; echo y > /tmp/y && cat /tmp/y";
+    const ran = await scratchBroker(sandbox.channel).run({
+      run: { argv: ["/bin/sh", "-c", script] },
+      env: { PATH: "/bin:/usr/bin" },
+      cwd: "/",
+      stdin: "",
+      timeoutMs: 10_000,
+      outputBytesMax: 65_536,
+    });
     expect(ran.stdout).toBe("1000\nlo\ny\n");
     expect(ran.stderr).toMatch(/touch: \/x: /);
     expect(await driverOf(runtime).list()).toEqual([sandbox.name]);
@@ -204,6 +208,15 @@ describe("an engine that cannot be used is missing, with what to do", () => {
     const found = await driverOf("kata" as "runsc").check(never);
     expect(found).toMatchObject({ status: "missing", reason: expect.stringContaining("no runtime kata") as string });
   });
+});
+
+test("a name that is taken is refused, and its owner lives on", async () => {
+  const driver = driverOf("runc");
+  const one = spec();
+  const sandbox = await driver.create(one, never);
+  await expect(driver.create(one, never)).rejects.toThrow("already in use");
+  expect(containerProcesses(sandbox.hints?.commandLine ?? "").length).toBeGreaterThan(1);
+  await sandbox.kill();
 });
 
 test("what the engine refuses is said in one line, and leaves nothing", async () => {
