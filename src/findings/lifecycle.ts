@@ -25,6 +25,16 @@ export type FindingEvent =
 /** `model` is here so that the table can refuse it by name. */
 export type Mover = { kind: "cycle" | "person" | "watchdog" | "gateway" | "schedule" | "model"; name: string };
 
+/** One move of one finding, for the log and the store. */
+export type Move = {
+  finding: string;
+  event: FindingEvent;
+  /** null when it was first seen. */
+  from: FindingState | null;
+  to: FindingState;
+  reason: string;
+};
+
 type Row = Partial<Record<FindingState, FindingState>>;
 
 /** What is not in a row is illegal. */

@@ -1,8 +1,9 @@
 import type { CheckRun, Observation } from "../guest/observation.ts";
 import type { Weakness } from "../sources/weaknesses/weakness.ts";
-import type { Finding, FindingState } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { groupsOf } from "./group.ts";
-import { type FindingEvent, type Mover, move } from "./lifecycle.ts";
+import { type Move, type Mover, move } from "./lifecycle.ts";
+import { withOffer } from "./withOffer.ts";
 
 /**
  * What was known and what this cycle saw, made one list. A finding of earlier cycles is present when the observations
@@ -68,27 +69,20 @@ export type Reconciled = {
   moves: Move[];
 };
 
-export type Move = {
-  finding: string;
-  event: FindingEvent;
-  /** null when it was first seen. */
-  from: FindingState | null;
-  to: FindingState;
-  reason: string;
-};
-
 function settle(result: Reconciled, before: Finding, now: Finding | undefined, input: ReconcileInput): void {
   const actor: Mover = { kind: "cycle", name: input.cycle };
   const look = now === undefined ? lookAgain(before, input) : PRESENT;
   const to = move(before.state, look.event, actor);
-  const finding = { ...before, state: to };
-  if (look.event === "seen-present") Object.assign(finding, seenAgain(before, now, input));
-  result.findings.push(finding);
+  const seen = { ...before, ...(look.event === "seen-present" ? seenAgain(before, now, input) : {}), state: to };
+  // A cycle that could prove no offer says nothing about the one that was decided on.
+  const offered = now?.mitigation === undefined ? { finding: seen } : withOffer(seen, now.mitigation, input.cycle);
+  result.findings.push(offered.finding);
+  if (offered.move !== undefined) result.moves.push(offered.move);
   if (to !== before.state)
     result.moves.push({ finding: before.id, event: look.event, from: before.state, to, reason: look.reason });
   if (look.event === "not-looked") result.blind.push({ finding: before.id, reason: look.reason });
   else if (to === before.state) result.unchanged.push(before.id);
-  else if (to === "regressed") result.regressed.push(before.id);
+  else if (look.event === "seen-present") result.regressed.push(before.id);
   else result.resolved.push(before.id);
 }
 
@@ -122,13 +116,10 @@ function blind(reason: string): Look {
   return { event: "not-looked", reason };
 }
 
-/**
- * Fresh facts, old identity: since when it is known, and what was offered and decided, stay. When it was seen but not
- * named, the words of its last naming stay too.
- */
+/** Fresh facts, old identity: since when it is known stays, and for now what was offered. Seen but not named, all stays but the dates. */
 function seenAgain(before: Finding, now: Finding | undefined, input: ReconcileInput): Partial<Finding> {
   const dates = { lastSeen: input.at.toISOString(), lastCycle: input.cycle };
   if (now === undefined) return dates;
-  const { state: _state, firstSeen: _firstSeen, firstCycle: _firstCycle, mitigation, ...facts } = now;
-  return { ...facts, ...dates, ...(mitigation === undefined ? {} : { mitigation }) };
+  const { state: _state, firstSeen: _firstSeen, firstCycle: _firstCycle, mitigation: _mitigation, ...facts } = now;
+  return { ...facts, ...dates };
 }

@@ -1,6 +1,5 @@
 import type { Finding, MitigationOffer } from "./finding.ts";
-import { type Mover, move } from "./lifecycle.ts";
-import type { Move } from "./reconcile.ts";
+import { type Move, type Mover, move } from "./lifecycle.ts";
 
 /**
  * A finding with what this cycle offers for it. When the scripts are other bytes than those a person decided on, the

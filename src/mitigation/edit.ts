@@ -67,7 +67,9 @@ export function occurrences(text: string, part: string): number {
 function narrowest(before: string, after: string, edit: Edit, shift: number, from: number) {
   for (let lines = -1; lines <= CONTEXT_LINES_MAX; lines++) {
     const start = lines < 0 ? edit.start : Math.max(from, lineStart(before, edit.start, lines));
-    const end = lines < 0 ? edit.end : lineEnd(before, edit.end, lines);
+    // An edit of whole lines ends where the next line begins, which is no part of it yet.
+    const linesAfter = before[edit.end - 1] === "\n" && edit.end > edit.start ? lines - 1 : lines;
+    const end = linesAfter < 0 ? edit.end : lineEnd(before, edit.end, linesAfter);
     const hunk = {
       before: before.slice(start, end),
       after: before.slice(start, edit.start) + edit.text + before.slice(edit.end, end),

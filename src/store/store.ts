@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { Finding, FindingState } from "../findings/finding.ts";
-import { FINDING_EVENTS, type FindingEvent, type Mover } from "../findings/lifecycle.ts";
-import type { Move } from "../findings/reconcile.ts";
+import { FINDING_EVENTS, type FindingEvent, type Move, type Mover } from "../findings/lifecycle.ts";
 import type { ProbeReport, Vantage } from "../guest/observation.ts";
 
 /**

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Finding, FindingState } from "../../src/findings/finding.ts";
+import type { Finding, FindingState, MitigationOffer } from "../../src/findings/finding.ts";
 import { reconcile } from "../../src/findings/reconcile.ts";
 import type { CheckRun, Observation } from "../../src/guest/observation.ts";
 import { CATALOGUE } from "../../src/sources/weaknesses/catalogue.ts";
@@ -103,6 +103,30 @@ test("a researcher's silence resolves nothing while the observations still say i
 test("a decision outlives a cycle that sees the finding again", () => {
   const result = next(socketFinding("approved"), [SOCKET], SAMPLE_CHECKS);
   expect(result.findings[0]?.state).toBe("approved");
+});
+
+test("other scripts than those approved open the finding again, and no offer this time leaves the decision", () => {
+  const offer = (script: string): MitigationOffer => ({
+    id: "m",
+    title: "t",
+    effects: [],
+    files: ["workspace/f"],
+    diff: "",
+    applyScript: script,
+    reverseScript: "r",
+    roundTrip: { status: "proved", reason: "", steps: [] },
+  });
+  const approved = socketFinding("approved").map((f) => ({ ...f, mitigation: offer("one") }));
+  const found = (mitigation?: MitigationOffer) =>
+    findingsOf([SOCKET], "demo", NEXT, LATER).map((f) => (mitigation === undefined ? f : { ...f, mitigation }));
+  const same = next(approved, [SOCKET], SAMPLE_CHECKS, found(offer("one")));
+  expect([same.findings[0]?.state, same.moves]).toEqual(["approved", []]);
+  const none = next(approved, [SOCKET], SAMPLE_CHECKS, found());
+  expect(none.findings[0]).toMatchObject({ state: "approved", mitigation: offer("one") });
+  const other = next(approved, [SOCKET], SAMPLE_CHECKS, found(offer("two")));
+  expect(other.findings[0]).toMatchObject({ state: "open", mitigation: offer("two") });
+  expect(other.moves).toMatchObject([{ event: "offer-changed", from: "approved", to: "open" }]);
+  expect(other.unchanged).toHaveLength(1);
 });
 
 test("each finding is in exactly one list, whatever was seen and run", () => {

@@ -17,7 +17,7 @@ test("an edit that stands alone needs nothing around it", () => {
 
 test("a removed line takes its neighbours along, so that its place is known", () => {
   const result = edited("a\nb\nc\nd\n", "b\n", "");
-  expect(result).toMatchObject({ hunks: [{ before: "a\nb\nc\nd\n", after: "a\nc\nd\n" }] });
+  expect(result).toMatchObject({ hunks: [{ before: "a\nb\nc\n", after: "a\nc\n" }] });
 });
 
 test("of two equal lines, the one that is meant is told by what stands around it", () => {

@@ -5,11 +5,11 @@ import { instanceOf, matches, matching } from "../../../src/sources/weaknesses/m
 import { Weakness } from "../../../src/sources/weaknesses/weakness.ts";
 
 const PROBE_CHECKS =
-  "engine-socket unix-socket capability cloud-credential-file agent-credential-file credential-file env-secret foreign-environ trust-file trust-file-creatable root-filesystem system-directory host-mount mount-propagation device-node kernel-control-file procfs-masking cgroup-control inherited-descriptor service-account-token agent-socket loopback-listener abstract-socket host-network-namespace user-identity syscall-boundary no-new-privs lsm namespace user-namespace host-processes ptrace-scope socket-family kernel-sysctl host-ipc host-uts persistence-path".split(
+  "engine-socket unix-socket capability cloud-credential-file agent-credential-file credential-file env-secret foreign-environ trust-file trust-file-creatable root-filesystem system-directory host-mount mount-propagation device-node kernel-control-file procfs-masking cgroup-control inherited-descriptor service-account-token agent-socket loopback-listener abstract-socket host-network-namespace user-identity syscall-boundary no-new-privs lsm namespace user-namespace host-processes ptrace-scope socket-family kernel-sysctl host-ipc host-uts persistence-path dangerous-syscall resource-limit sensitive-file".split(
     " ",
   );
 const AUDIT_CHECKS =
-  "codex-sandbox-mode claude-permission-mode mcp-server-unpinned mcp-server-broad-root mcp-remote-plaintext gemini-trust devcontainer-flags devcontainer-engine-socket instruction-hidden-text hook-runs-workspace-script credentials-in-config".split(
+  "codex-sandbox-mode claude-permission-mode mcp-server-unpinned mcp-server-broad-root mcp-remote-plaintext gemini-trust devcontainer-flags devcontainer-engine-socket instruction-hidden-text hook-runs-workspace-script credentials-in-config codex-approval-policy".split(
     " ",
   );
 

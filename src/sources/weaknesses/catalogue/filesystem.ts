@@ -180,4 +180,21 @@ export const FILESYSTEM: readonly Weakness[] = [
     mitigations: [],
     advice: "Mount control groups read-only, prefer version 2 and give the sandbox a cgroup namespace.",
   },
+  {
+    id: "sensitive-file-readable",
+    title: "Files of the machine's administration can be read inside the sandbox",
+    category: "filesystem",
+    when: { check: "sensitive-file", verdict: ["reachable"], from: ["target"], access: ["read"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "Password hashes, host keys or the like can be opened by code inside. Where they are the image's own they are " +
+      "worth little; the evidence says of each whether its mount comes from the host.",
+    attack: ["T1552.001", "T1003.008"],
+    atlas: [],
+    owasp: ["LLM02:2025"],
+    cwe: ["CWE-552"],
+    mitigations: [],
+    advice: "Run the agent as a user who is not root, and mount none of the host's administration.",
+  },
 ];

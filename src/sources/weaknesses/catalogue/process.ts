@@ -190,4 +190,38 @@ export const PROCESS: readonly Weakness[] = [
     mitigations: ["devcontainer.drop-capability"],
     advice: "Drop CAP_NET_RAW and deny the families in the system-call filter.",
   },
+  {
+    id: "dangerous-syscall-open",
+    title: "System calls that sandboxes usually refuse are not filtered",
+    category: "process",
+    when: { check: "dangerous-syscall", verdict: ["reachable"], from: ["target"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "Calls such as bpf, keyctl or userfaultfd are of little use to an agent's tools and of much use to somebody who " +
+      "attacks the kernel. Here nothing stands in front of them; none was called to find out.",
+    attack: ["T1068"],
+    atlas: [],
+    owasp: ["ASI05"],
+    cwe: ["CWE-693"],
+    mitigations: [],
+    advice: "Load the runtime's default system-call filter, or a stricter one.",
+  },
+  {
+    id: "resources-unlimited",
+    title: "The sandbox has no limit on memory, processes or the like",
+    category: "process",
+    when: { check: "resource-limit", verdict: ["reachable"], from: ["target"] },
+    one: "per-target",
+    severity: "info",
+    explanation:
+      "Code inside can use up what the host's other work needs. Runtimes set no limits by default; the harm is an " +
+      "outage and no way out.",
+    attack: ["T1499"],
+    atlas: [],
+    owasp: ["LLM10:2025"],
+    cwe: ["CWE-770"],
+    mitigations: [],
+    advice: "Set limits on memory, processes and processor time.",
+  },
 ];

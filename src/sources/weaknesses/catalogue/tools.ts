@@ -122,4 +122,21 @@ export const TOOLS: readonly Weakness[] = [
     mitigations: [],
     advice: "Keep hook scripts in a directory that the agent cannot write.",
   },
+  {
+    id: "agent-asks-nobody",
+    title: "The agent's approval policy asks nobody",
+    category: "tool-plane",
+    when: { check: "codex-approval-policy", verdict: ["reachable"], from: ["audit"] },
+    one: "per-observation",
+    severity: "medium",
+    explanation:
+      "No command waits for a person's word, so what confines the agent is its sandbox alone. With a sandbox that " +
+      "holds this is a choice; together with one that is off, nothing is left between a poisoned text and a command.",
+    attack: ["T1562.001"],
+    atlas: ["AML.T0081", "AML.T0051"],
+    owasp: ["LLM06:2025", "ASI02", "ASI09"],
+    cwe: ["CWE-693"],
+    mitigations: [],
+    advice: "Set a policy that asks when a command leaves the sandbox.",
+  },
 ];
