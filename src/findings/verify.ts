@@ -52,7 +52,7 @@ export type Rejection = {
   note: string;
 };
 
-export type RejectionReason = "unknown-weakness" | "observation-not-in-cycle" | "condition-not-met" | "duplicate";
+type RejectionReason = "unknown-weakness" | "observation-not-in-cycle" | "condition-not-met" | "duplicate";
 
 /** Adds the finding that a cited observation bears out, or tells why it bears out none. */
 function accept(

@@ -52,7 +52,7 @@ export type CloneTrial = {
   manifest(): Promise<Manifest>;
 };
 
-export type Trial = {
+type Trial = {
   clone: CloneTrial;
   input: RoundTripInput;
   /** Runs a script and writes down whether it ended as expected. */

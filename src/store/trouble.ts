@@ -12,7 +12,7 @@ export function asking<T>(path: string, use: () => T): T {
 }
 
 /** undefined when it is no trouble a person could put right. */
-export function asOperatorError(path: string, thrown: unknown): OperatorError | undefined {
+function asOperatorError(path: string, thrown: unknown): OperatorError | undefined {
   if (!(thrown instanceof Database.SqliteError)) return undefined;
   const primary = /^SQLITE_[A-Z]+/.exec(thrown.code)?.[0] ?? "";
   const known = TROUBLE[primary];
