@@ -11,7 +11,9 @@ export type AdmittedGuest = {
   /** Bytes that the bodies now being read may grow to. */
   bodyBytesReserved: number;
   alarms: number;
-  counts: { refused: number; denied: number; allowed: number };
+  /** How often its output was refused. */
+  refused: number;
+  isRefusalTold: boolean;
 };
 
 export function admittedGuest(name: string, role: Role): AdmittedGuest {
@@ -23,6 +25,7 @@ export function admittedGuest(name: string, role: Role): AdmittedGuest {
     pendingMessages: 0,
     bodyBytesReserved: 0,
     alarms: 0,
-    counts: { refused: 0, denied: 0, allowed: 0 },
+    refused: 0,
+    isRefusalTold: true,
   };
 }

@@ -45,7 +45,7 @@ export type Gateway = {
   watch(fakes: readonly Fake[], masterKey?: Uint8Array): Promise<void>;
   /** How often each sandbox's output was refused: too long, not JSON, of another shape, or more than is allowed. Denials are not in it. */
   refused(): Readonly<Record<string, number>>;
-  /** Joins a sandbox's channel to the gateway, which owns it from here on. */
+  /** Joins a sandbox's channel to the gateway, which owns it from here on. A name is attached once in a cycle. */
   attach(sandbox: { name: string; role: Role; channel: Duplex }): Promise<Guest>;
   /** Ends every stream now. Idempotent; resolves when the gateway process is gone. */
   cut(reason: string): Promise<void>;

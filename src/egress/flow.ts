@@ -177,11 +177,14 @@ async function act(
   return refuse("source-not-built");
 }
 
-/** What was for us and was answered is not counted: it is no egress. */
+/** Counts what a guest got wrong; a denial is no fault of form. A flood of faults is told once a turn of the loop. */
 function count(guest: AdmittedGuest, answer: Answer, decision: Decision, control: Control): void {
-  if (answer.status === "ready" && decision.verdict !== "allow") return;
-  if (answer.status === "ready") guest.counts.allowed++;
-  else if (decision.verdict === "deny") guest.counts.denied++;
-  else guest.counts.refused++;
-  control.tell({ type: "counts", sandbox: guest.name, ...guest.counts });
+  if (answer.status === "ready" || decision.verdict === "deny") return;
+  guest.refused++;
+  if (!guest.isRefusalTold) return;
+  guest.isRefusalTold = false;
+  setImmediate(() => {
+    guest.isRefusalTold = true;
+    control.tell({ type: "refused", sandbox: guest.name, total: guest.refused });
+  });
 }

@@ -63,9 +63,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const failWith = (thrown: unknown) => {
     died.resolve(thrown instanceof Error ? thrown : new Error(messageOf(thrown)));
-    void cut("CONTROL could not go on");
+    cutNow("CONTROL could not go on");
   };
-  const onAbort = () => void cut("stopped");
+  const cutNow = (reason: string) => void cut(reason).catch(died.resolve);
+  const onAbort = () => cutNow("stopped");
   signal.addEventListener("abort", onAbort, { once: true });
   child.listen((message) => void take(message, { child, guests, refused, options }).catch(failWith), failWith);
   void child.exited.then((why) => {
@@ -87,10 +88,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       })),
     async attach({ name, role, channel }) {
       throwIfStopped(signal);
-      if (guests.has(name)) throw new Error(`${name} is attached already`);
+      if (guests.has(name)) throw new Error(`${name} was attached before`);
       const end = guestEnd(name, (message) => child.send(message));
       guests.set(name, end);
-      void end.guest.closed.then(() => guests.delete(name));
       const ticket = { token: randomBytes(32).toString("hex"), sandbox: name, role };
       try {
         await child.ask((id) => ({ type: "admit", id, ...ticket }));
@@ -123,8 +123,8 @@ async function take(message: FromGateway, { child, guests, refused, options }: D
       const response = await options.onRequest(message.request);
       return child.send({ type: "answer", id: message.id, response });
     }
-    case "counts":
-      refused[message.sandbox] = message.refused;
+    case "refused":
+      refused[message.sandbox] = message.total;
       return;
     case "admitted":
       return guests.get(message.sandbox)?.admitted();

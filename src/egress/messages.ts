@@ -118,7 +118,7 @@ export const FromGateway = z.discriminatedUnion("type", [
       at: z.iso.datetime(),
     }),
   }),
-  z.strictObject({ type: z.literal("counts"), sandbox: Name, refused: z.int(), denied: z.int(), allowed: z.int() }),
+  z.strictObject({ type: z.literal("refused"), sandbox: Name, total: z.int() }),
   z.strictObject({ type: z.literal("gone"), sandbox: Name, reason: z.string() }),
 ]);
 export type FromGateway = z.infer<typeof FromGateway>;

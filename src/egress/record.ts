@@ -64,10 +64,18 @@ export type EgressRecord = {
   end(): Written;
 };
 
+/** A guest that asks and asks must not fill the disk: at 10,000 denials a second this is reached after half a minute, and then it waits. */
+export const LOG_BYTES_MAX = 256 * 1024 * 1024;
+
 export const FIRST_HASH = "0".repeat(64);
 
 /** Creates the log; the file must not be there yet. Throws the system error when it cannot. */
-export function startRecord(path: string, head: RecordHead, clock: Clock): EgressRecord {
+export function startRecord(
+  path: string,
+  head: RecordHead,
+  clock: Clock,
+  bytesMax: number = LOG_BYTES_MAX,
+): EgressRecord {
   const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600);
   const owed: Line[] = [];
@@ -104,6 +112,7 @@ export function startRecord(path: string, head: RecordHead, clock: Clock): Egres
 
   return {
     open(line) {
+      if (length >= bytesMax) return { status: "failed", reason: `the log has reached ${bytesMax} bytes` };
       const settled = settle();
       return settled.status === "failed" ? settled : write(line);
     },

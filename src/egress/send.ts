@@ -44,7 +44,7 @@ async function sendWhole(
   body: Uint8Array,
   isHead: boolean,
 ): Promise<Sent> {
-  if (stream.destroyed) return { code, bytesDown: 0, closedBy: "guest", reason: null };
+  if (isGone(stream)) return { code, bytesDown: 0, closedBy: "guest", reason: null };
   const isEmpty = body.length === 0 || isHead || BODILESS.includes(code);
   stream.respond({ ":status": code, ...headers }, { endStream: isEmpty });
   if (!isEmpty) stream.end(body);
@@ -63,6 +63,11 @@ async function sendWhole(
   };
 }
 
+/** Reset by the guest, and perhaps not torn down yet: then no answer can begin. */
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}
+
 class TooLong extends Error {}
 
 async function sendSourced(
@@ -73,7 +78,7 @@ async function sendSourced(
   isHead: boolean,
 ): Promise<Sent> {
   try {
-    if (isHead || BODILESS.includes(code) || stream.destroyed) {
+    if (isHead || BODILESS.includes(code) || isGone(stream)) {
       return await sendWhole(stream, code, headers, Buffer.alloc(0), isHead);
     }
     stream.respond({ ":status": code, ...headers });

@@ -36,7 +36,6 @@ const IDLE_MS = 60_000;
 
 /** One connection a request, no redirect followed, no proxy, no reuse. `signal` tears it down at any time. */
 export function dial(request: Dial, signal: AbortSignal): Promise<Dialed> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(request.deadlineMs)]);
   const startedAt = performance.now();
   return new Promise((resolve) => {
     let connectMs: number | null = null;
@@ -55,7 +54,7 @@ export function dial(request: Dial, signal: AbortSignal): Promise<Dialed> {
       },
       setHost: false,
       agent: false,
-      signal: deadline,
+      signal,
       timeout: IDLE_MS,
       ...(request.scheme === "https"
         ? {
@@ -68,6 +67,11 @@ export function dial(request: Dial, signal: AbortSignal): Promise<Dialed> {
         : {}),
     });
     const late = setTimeout(() => outgoing.destroy(new Error("no connection in time")), CONNECT_MS);
+    const last = setTimeout(() => outgoing.destroy(new Error("not done in time")), request.deadlineMs);
+    outgoing.once("close", () => {
+      clearTimeout(late);
+      clearTimeout(last);
+    });
     outgoing.once("socket", (socket) => {
       socket.once(request.scheme === "https" ? "secureConnect" : "connect", () => {
         clearTimeout(late);
@@ -78,7 +82,6 @@ export function dial(request: Dial, signal: AbortSignal): Promise<Dialed> {
     outgoing.once("response", (response) => resolve({ status: "answered", response, connectMs: connectMs ?? 0 }));
     // After the answer began this is the response's own error too, which its reader handles.
     outgoing.on("error", (error) => {
-      clearTimeout(late);
       resolve({ status: "failed", detail: errnoOf(error) ?? messageOf(error), wasConnected: connectMs !== null });
     });
     outgoing.end(request.body);

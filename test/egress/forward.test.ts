@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { type Resolve, vet } from "../../src/egress/resolver.ts";
+import { dial } from "../../src/egress/upstream.ts";
 import { flowBench, neverResolved } from "../support/flowBench.ts";
 import { selfSigned } from "../support/selfSigned.ts";
 import { upstream } from "../support/upstream.ts";
@@ -233,6 +234,35 @@ describe("names and addresses", () => {
 });
 
 describe("a host that does not behave", () => {
+  const request = {
+    scheme: "http",
+    host: HOST,
+    address: "127.0.0.1",
+    method: "GET",
+    path: "/",
+    headers: {},
+  } as const;
+
+  test("never answers: given up on at the deadline", async () => {
+    await using host = await upstream(() => undefined);
+    const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 100, certificates: [] };
+    const dialed = await dial(one, new AbortController().signal);
+    expect(dialed).toEqual({ status: "failed", detail: "not done in time", wasConnected: true });
+  });
+
+  test("drips: given up on at the deadline, however steadily it drips", async () => {
+    await using host = await upstream((response) => {
+      const drip = setInterval(() => response.write("."), 10);
+      response.once("close", () => clearInterval(drip));
+    });
+    const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 200, certificates: [] };
+    const dialed = await dial(one, new AbortController().signal);
+    if (dialed.status === "failed") throw new Error(dialed.detail);
+    dialed.response.resume();
+    const [error] = (await once(dialed.response, "error")) as [Error];
+    expect(error.message).toMatch(/aborted|not done in time/);
+  });
+
   test("refuses the connection: 502", async () => {
     const gone = await upstream(() => undefined);
     await gone[Symbol.asyncDispose]();

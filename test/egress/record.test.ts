@@ -114,6 +114,15 @@ test("a log that was removed under us takes no line", () => {
   expect(record.open(openLine(1))).toEqual({ status: "failed", reason: "the log file was removed" });
 });
 
+test("a log has an end, and closes what it opened", async () => {
+  const record = startRecord(path, HEAD, systemClock, 500);
+  let flow = 0;
+  while (record.open(openLine(flow)).status === "written") flow++;
+  expect(flow).toBeGreaterThan(0);
+  for (let i = 0; i < flow; i++) record.close(closeLine(i));
+  expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 2 * flow, unclosed: 0 });
+});
+
 test("a log that is there already is not written into", () => {
   appendFileSync(path, "someone else's\n");
   expect(() => startRecord(path, HEAD, systemClock)).toThrow(/EEXIST/);
