@@ -11,7 +11,7 @@ import { isPathTemplate } from "./path.ts";
  * `allowlists/<purpose>.yaml`: capabilities, not hosts. A rule says which host and port may be asked for which paths,
  * by which methods, with which query keys and how many bytes each way, and why. What no rule names is denied.
  */
-export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 const MIB = 1024 * 1024;
 const Id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,60}$/, "an id is lower-case letters, digits and dashes");

@@ -5,7 +5,7 @@ import type { FromGateway } from "./messages.ts";
 /** The gateway process's side of its questions to CONTROL: each has a number, and an answer or a deadline. */
 export type ControlLink = Control & { answered(id: number, response: GuestResponse): void };
 
-export const CONTROL_ANSWER_MS = 120_000;
+const CONTROL_ANSWER_MS = 120_000;
 
 export function controlLink(tell: (message: FromGateway) => void, answerMs = CONTROL_ANSWER_MS): ControlLink {
   const waiting = new Map<number, (response: GuestResponse | null) => void>();

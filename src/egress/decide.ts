@@ -20,7 +20,7 @@ export type Policy = {
   rules: readonly Rule[];
 };
 
-export type OwnAuthority = keyof typeof AUTHORITY;
+type OwnAuthority = keyof typeof AUTHORITY;
 
 export type DenyReason =
   | "latched"

@@ -15,7 +15,7 @@ export const Ticket = z.strictObject({
 });
 export type Ticket = z.infer<typeof Ticket>;
 
-export type Door = {
+type Door = {
   server: Server;
   /** Opens the door once for this ticket, for ADMIT_MS. */
   announce(ticket: Ticket): void;

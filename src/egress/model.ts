@@ -19,7 +19,7 @@ export type ModelDesk = {
   answer(request: ModelRequest): Promise<Answer>;
 };
 
-export type ModelRequest = {
+type ModelRequest = {
   method: string;
   path: string;
   query: string;

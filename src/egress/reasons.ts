@@ -1,7 +1,7 @@
 import type { DenyReason } from "./decide.ts";
 
 /** Why a request that was allowed, or was for us, was refused all the same. */
-export type RefusalReason =
+type RefusalReason =
   | "fake-credential"
   | "host-header-differs"
   | "body-too-long"

@@ -48,12 +48,12 @@ export type CloseLine = {
   durationMs: number;
 };
 
-export type Line = OpenLine | CloseLine;
+type Line = OpenLine | CloseLine;
 
 /** What is the same for every line of one log. */
-export type RecordHead = { cycle: string; policyHash: string };
+type RecordHead = { cycle: string; policyHash: string };
 
-export type Written = { status: "written" } | { status: "failed"; reason: string };
+type Written = { status: "written" } | { status: "failed"; reason: string };
 
 export type EgressRecord = {
   /** Not written means: refuse. The next call tries again, and first writes what it owes. */
@@ -65,7 +65,7 @@ export type EgressRecord = {
 };
 
 /** A guest that asks and asks must not fill the disk: at 10,000 denials a second this is reached after half a minute, and then it waits. */
-export const LOG_BYTES_MAX = 256 * 1024 * 1024;
+const LOG_BYTES_MAX = 256 * 1024 * 1024;
 
 export const FIRST_HASH = "0".repeat(64);
 
