@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { OperatorError, Stopped } from "../../src/base/errors.ts";
+import { newCycleId } from "../../src/base/ids.ts";
 import { Certificate } from "../../src/sandbox/certificate.ts";
 import { type ProvisionOptions, provision, Unverified } from "../../src/sandbox/provision.ts";
 import { refuseUnknownOnes, sweep, unknownOnes } from "../../src/sandbox/sweep.ts";
@@ -21,7 +22,7 @@ let controller: AbortController;
 
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "weakdoor-provision-"));
-  cycle = `ctest-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
+  cycle = newCycleId(systemClock);
   certificates = [];
   pids = [];
   controller = new AbortController();

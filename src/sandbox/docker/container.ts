@@ -9,7 +9,7 @@ export const LABEL = { cycle: "dev.weakdoor.cycle", driver: "dev.weakdoor.driver
 export type Runtime = "runc" | "runsc";
 
 /** gVisor's own threads count against the limit: at 64 it kills its sandbox before that has begun (measured); 1024 is enough. */
-const RUNSC_PIDS_MIN = 1024;
+export const RUNSC_PIDS_MIN = 1024;
 
 /** The body of `POST /containers/create` that a spec stands for. `seccompProfile`: the JSON of our strict profile. */
 export function containerOf(

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { errnoOf, messageOf, OperatorError } from "../../base/errors.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { attached } from "./attached.ts";
-import { containerOf, LABEL, type Runtime } from "./container.ts";
+import { containerOf, LABEL, RUNSC_PIDS_MIN, type Runtime } from "./container.ts";
 import { destroyContainer } from "./destroyContainer.ts";
 import { cgroupsOf, lookForContainer } from "./dockerLooks.ts";
 import { exitOf } from "./exit.ts";
@@ -27,6 +27,16 @@ export type DockerOptions = {
 };
 
 export const DEFAULT_ENGINE_SOCKET = "/var/run/docker.sock";
+
+const CANNOT: Record<Runtime, Driver["cannot"]> = {
+  runc: [],
+  runsc: [
+    { what: "show no_new_privs", why: "builds of before 2024 do not tell it in /proc" },
+    { what: "filter system calls inside", why: "gVisor's own kernel stands in its place" },
+    { what: "limit pids", why: `gVisor's own threads count, so it is never under ${RUNSC_PIDS_MIN}` },
+    { what: "pass unix sockets in", why: "gVisor opens none of the host's" },
+  ],
+};
 
 /** An engine may accept a connection and never answer (measured with a stopped one). */
 const ANSWER_MS = 3_000;
@@ -86,7 +96,7 @@ export function dockerDriver(options: DockerOptions): Driver {
   return {
     kind,
     isolation,
-    cannot: [],
+    cannot: CANNOT[runtime],
     check: (signal) => checkEngine(docker, options, signal),
     hints: () => ({ engineSocket: socket }),
     async create(spec, signal) {
