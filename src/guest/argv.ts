@@ -15,11 +15,23 @@ export function carried(tool: "node" | "setpriv"): [string, ...string[]] {
 }
 
 /**
- * The argv of a sandbox's first process, where the backend brings no init of its own: a shell of eleven words that starts
- * the shim, collects what the dead leave behind, which Node as process 1 cannot, and ends with the shim. `name` stands in
- * the command line so that the process is found by it. It lets go of the channel, so that its end is seen.
+ * The argv of a sandbox's first process: a few words of shell that start the shim, collect what the dead leave behind, which
+ * Node as process 1 cannot, and end with the shim. `name` stands in the command line so that the process is found by it.
  */
 export function firstArgv(name: string): [string, ...string[]] {
-  const script = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- </dev/null >/dev/null; wait $!';
-  return [`${GUEST_DIR}/busybox`, "sh", "-c", script, name, ...guestArgv("shim", [name])];
+  return [
+    `${GUEST_DIR}/busybox`,
+    "sh",
+    "-c",
+    `${CLOSE_INHERITED}; ${START_AND_WAIT}`,
+    name,
+    ...guestArgv("shim", [name]),
+  ];
 }
+
+/** Whoever started us may have left descriptors open, and a backend may hand them on: none of them is the guest's. */
+const CLOSE_INHERITED =
+  'for f in /proc/self/fd/*; do f=${f##*/}; case $f in [012]|*[!0-9]*) ;; *) eval "exec $f>&-";; esac; done';
+
+/** It lets go of the channel, so that the channel's end is seen. */
+const START_AND_WAIT = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- </dev/null >/dev/null; wait $!';

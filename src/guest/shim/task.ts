@@ -75,6 +75,9 @@ function envOf(task: Task): Record<string, string> {
     http_proxy: proxy,
     https_proxy: proxy,
     NODE_USE_ENV_PROXY: "1",
+    // What listens inside is reached as it is, the proxy itself first of all.
+    NO_PROXY: "127.0.0.1,localhost",
+    no_proxy: "127.0.0.1,localhost",
     ...task.env,
   };
 }

@@ -56,10 +56,10 @@ export function bubblewrapDriver(options: { runDirectory: string; program?: stri
 }
 
 function limitsOf(cgroups: Cgroups): { what: string; why: string }[] {
-  const always = { what: "new privileges", why: "bwrap always sets no_new_privs" };
+  const always = { what: "allow new privileges", why: "bwrap always sets no_new_privs" };
   if (cgroups.status === "usable") return [always];
   const why = cgroups.reason;
-  return [always, { what: "limit on memory", why }, { what: "limit on cpus", why }];
+  return [always, { what: "limit memory", why }, { what: "limit cpus", why }];
 }
 
 function refuse(spec: SandboxSpec): void {

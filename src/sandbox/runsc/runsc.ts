@@ -62,18 +62,19 @@ const PIDS_MIN = 1024;
 
 function limitsOf(cgroups: Cgroups): { what: string; why: string }[] {
   const always = [
-    { what: "seccomp filter inside", why: "gVisor's own kernel stands in its place" },
-    { what: "limit on pids", why: `gVisor's own threads count, so it is never under ${PIDS_MIN}` },
-    { what: "unix sockets through a mount", why: "gVisor opens none of the host's" },
+    { what: "show no_new_privs", why: "builds of before 2024 do not tell it in /proc" },
+    { what: "filter system calls inside", why: "gVisor's own kernel stands in its place" },
+    { what: "limit pids", why: `gVisor's own threads count, so it is never under ${PIDS_MIN}` },
+    { what: "pass unix sockets in", why: "gVisor opens none of the host's" },
   ];
   if (process.getuid?.() !== 0)
     always.push({
-      what: "owner of mounted files",
+      what: "keep the owner of mounted files",
       why: "without root gVisor maps one user: our files are root's inside",
     });
   if (cgroups.status === "usable") return always;
   const why = cgroups.reason;
-  return [...always, { what: "limit on memory", why }, { what: "limit on cpus", why }];
+  return [...always, { what: "limit memory", why }, { what: "limit cpus", why }];
 }
 
 async function check(program: string, signal: AbortSignal): Promise<Availability> {

@@ -22,7 +22,16 @@ test("a task sees its own environment and the proxy's address, nothing else", as
     .split("\n")
     .map((line) => line.split("=")[0]);
   expect(new Set(names)).toEqual(
-    new Set(["HTTPS_PROXY", "HTTP_PROXY", "NODE_USE_ENV_PROXY", "ONLY", "http_proxy", "https_proxy"]),
+    new Set([
+      "HTTPS_PROXY",
+      "HTTP_PROXY",
+      "NODE_USE_ENV_PROXY",
+      "NO_PROXY",
+      "ONLY",
+      "no_proxy",
+      "http_proxy",
+      "https_proxy",
+    ]),
   );
 });
 

@@ -1,0 +1,16 @@
+import { drivers } from "../../src/sandbox/all.ts";
+import type { SandboxSpec } from "../../src/sandbox/sandbox.ts";
+import { scratchBroker } from "../../src/sandbox/scratchBroker.ts";
+
+/** A process that makes one sandbox, says so and keeps it, for tests of what happens when such a process dies. */
+const { kind, runDirectory, spec } = JSON.parse(process.argv[2] ?? "") as {
+  kind: string;
+  runDirectory: string;
+  spec: SandboxSpec;
+};
+const driver = drivers({ runDirectory }).find((one) => one.kind === kind);
+if (driver === undefined) throw new Error(`no driver ${kind}`);
+const sandbox = await driver.create(spec, new AbortController().signal);
+await scratchBroker(sandbox.channel).hello;
+process.stdout.write("ready\n");
+setInterval(() => undefined, 60_000);
