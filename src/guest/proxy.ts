@@ -1,25 +1,34 @@
-import { request } from "node:http";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { AUTHORITY, PROXY_PORT } from "./wire.ts";
 
-/** An answer of at most `bytesMax` bytes; the rest is dropped and the body is then no JSON. */
-export type ProxyAnswer = { status: number; body: string };
+/** An answer whose body is cut after `bytesMax` bytes; a header that came more than once is left out. */
+type ProxyAnswer = { status: number; headers: Record<string, string>; body: string };
 
 /** One plain HTTP request through the shim's proxy: absolute form, so that the gateway sees the whole URL. */
 export function throughProxy(
   method: "GET" | "POST",
   url: string,
-  options: { headers?: Record<string, string>; body?: string; timeoutMs?: number; bytesMax?: number } = {},
+  options: {
+    headers?: Record<string, string>;
+    body?: string;
+    timeoutMs?: number;
+    bytesMax?: number;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<ProxyAnswer> {
   const bytesMax = options.bytesMax ?? 16 * 1024 * 1024;
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
+        // Not the global agent: that one looks for a proxy by itself, and here the proxy is spoken to.
+        agent: new Agent(),
         host: "127.0.0.1",
         port: PROXY_PORT,
         method,
         path: url,
         headers: { host: new URL(url).host, ...options.headers },
         timeout: options.timeoutMs ?? 30_000,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (incoming) => {
         const chunks: Buffer[] = [];
@@ -29,7 +38,8 @@ export function throughProxy(
           length += chunk.length;
         });
         incoming.once("end", () => {
-          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
+          const body = Buffer.concat(chunks).toString("utf8");
+          resolve({ status: incoming.statusCode ?? 0, headers: singly(incoming.headers), body });
         });
         incoming.once("error", reject);
       },
@@ -40,15 +50,25 @@ export function throughProxy(
   });
 }
 
-/** A message to CONTROL through the broker. Throws when it is not answered with 200. */
-export async function tellBroker(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
-  const answer = await throughProxy(method, `http://${AUTHORITY.broker}${path}`, {
+/** A message to CONTROL through the broker, and its answer whatever that is. */
+export function askBroker(method: "GET" | "POST", path: string, body?: unknown): Promise<ProxyAnswer> {
+  return throughProxy(method, `http://${AUTHORITY.broker}${path}`, {
     headers: body === undefined ? {} : { "content-type": "application/json" },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
+}
+
+/** A message to CONTROL through the broker. Throws when it is not answered with 200. */
+export async function tellBroker(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+  const answer = await askBroker(method, path, body);
   if (answer.status !== 200)
     throw new Error(`the broker answered ${answer.status} to ${path}: ${answer.body.slice(0, 200)}`);
   return answer.body === "" ? null : JSON.parse(answer.body);
+}
+
+function singly(headers: IncomingHttpHeaders): Record<string, string> {
+  const single = Object.entries(headers).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return Object.fromEntries(single);
 }
 
 /** Standard input, whole: how CONTROL hands a guest program its request. */

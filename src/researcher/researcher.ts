@@ -11,7 +11,7 @@ export type HandedIn = { weakness: string; observations: string[]; note: string 
 
 export type Research = {
   candidates: HandedIn[];
-  /** Messages that were not of the shape of a candidate. */
+  /** Messages of the researcher that were of another shape, too many, or came after its last word. */
   refused: number;
   end: ResearchEnd;
 };

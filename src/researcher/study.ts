@@ -4,12 +4,15 @@ import { OperatorError } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 import type { Guest, GuestRequest, GuestResponse } from "../egress/egress.ts";
 import { Observation } from "../guest/observation.ts";
-import { Brief, ResearchEnd } from "../guest/research/brief.ts";
+import { type Brief, ResearchEnd } from "../guest/research/brief.ts";
+import type { Task, TaskResult } from "../guest/wire.ts";
 import type { Weakness } from "../sources/weaknesses/weakness.ts";
 import type { HandedIn, Research } from "./researcher.ts";
 
 const STUDY_TIMEOUT_MS = 10 * 60_000;
 const CANDIDATES_MAX = 2_000;
+const TURNS_MAX = 40;
+const TOKENS_PER_TURN_MAX = 4_000;
 
 export type StudyOptions = {
   mode: Brief["mode"];
@@ -19,10 +22,11 @@ export type StudyOptions = {
   weaknesses: readonly Weakness[];
 };
 
-/** Has the lab's messages go to this study: `answer` is the route table's entry for `/v1/research/…`. */
+/** One study. After the researcher's last word nothing more is taken. */
 export type Study = {
+  /** The route table's entry for `/v1/research/…`. */
   answer(request: GuestRequest): GuestResponse;
-  /** Runs the researcher in the lab to its end. A researcher that ends without a last word is `failed`, with the reason. */
+  /** Runs the researcher in the lab to its end. One that ends without a last word is `failed`, with the reason. */
   run(lab: Guest, signal: AbortSignal): Promise<Research>;
 };
 
@@ -31,49 +35,51 @@ export function study(options: StudyOptions): Study {
   const candidates: HandedIn[] = [];
   let refused = 0;
   let end: ResearchEnd | undefined;
+  const refuse = (status: number, error: string): GuestResponse => {
+    refused++;
+    return { status, body: { error } };
+  };
+  const takeCandidate = (body: unknown): GuestResponse => {
+    if (candidates.length >= CANDIDATES_MAX) return refuse(400, `at most ${CANDIDATES_MAX} candidates are taken`);
+    const candidate = Candidate.safeParse(body);
+    if (!candidate.success) return refuse(400, "a candidate is { weakness, observations, note }");
+    candidates.push(candidate.data);
+    return { status: 200, body: { taken: candidates.length } };
+  };
+  const takeLastWord = (body: unknown): GuestResponse => {
+    const last = ResearchEnd.safeParse(body);
+    if (!last.success) return refuse(400, "not the last word of a researcher");
+    end = last.data;
+    return { status: 200, body: {} };
+  };
   return {
     answer({ method, path, body }) {
+      if (end !== undefined) return refuse(409, "the study has ended");
       if (method === "GET" && path === "/v1/research/brief") return { status: 200, body: brief };
-      if (method === "POST" && path === "/v1/research/candidate") {
-        const candidate = Candidate.safeParse(body);
-        if (!candidate.success || candidates.length >= CANDIDATES_MAX) {
-          refused++;
-          return { status: 400, body: { error: "a candidate is { weakness, observations, note }" } };
-        }
-        candidates.push(candidate.data);
-        return { status: 200, body: { taken: candidates.length } };
-      }
-      if (method === "POST" && path === "/v1/research/done") {
-        const last = ResearchEnd.safeParse(body);
-        if (!last.success) {
-          refused++;
-          return { status: 400, body: { error: "not the last word of a researcher" } };
-        }
-        end = last.data;
-        return { status: 200, body: {} };
-      }
-      return { status: 404, body: { error: "no such route" } };
+      if (method === "POST" && path === "/v1/research/candidate") return takeCandidate(body);
+      if (method === "POST" && path === "/v1/research/done") return takeLastWord(body);
+      return refuse(404, "no such route");
     },
     async run(lab, signal) {
-      const result = await lab.run(
-        {
-          run: { program: "research", args: [] },
-          env: {},
-          cwd: "/",
-          stdin: "",
-          timeoutMs: STUDY_TIMEOUT_MS,
-          outputBytesMax: 64 * 1024,
-        },
-        signal,
-      );
-      const reason = `the researcher ended with ${result.code ?? result.signal} and no last word: ${oneLine(result.stderr, 250)}`;
-      return {
-        candidates,
-        refused,
-        end: end ?? { candidates: candidates.length, turns: 0, status: "failed", reason },
-      };
+      const result = await lab.run(TASK, signal);
+      return { candidates, refused, end: end ?? silent(result, candidates.length) };
     },
   };
+}
+
+const TASK: Omit<Task, "id"> = {
+  run: { program: "research", args: [] },
+  env: {},
+  cwd: "/",
+  stdin: "",
+  timeoutMs: STUDY_TIMEOUT_MS,
+  outputBytesMax: 64 * 1024,
+};
+
+function silent({ code, signal, isTimedOut, stderr }: TaskResult, candidates: number): ResearchEnd {
+  const how = isTimedOut ? `was killed after ${STUDY_TIMEOUT_MS / 60_000} minutes` : `ended with ${code ?? signal}`;
+  const reason = `the researcher ${how} and said no last word: ${oneLine(stderr, 250)}`.slice(0, 400);
+  return { candidates, turns: 0, status: "failed", reason };
 }
 
 /** Shape only: ids are looked up later, and the note is shown inert. */
@@ -88,14 +94,14 @@ function briefOf({ mode, model, prompt, observations, weaknesses }: StudyOptions
     mode,
     model,
     prompt,
-    turnsMax: 40,
-    tokensPerTurnMax: 4_000,
+    turnsMax: TURNS_MAX,
+    tokensPerTurnMax: TOKENS_PER_TURN_MAX,
     observations: [...observations],
     weaknesses: weaknesses.map(({ id, title, when }) => ({ id, title, when })),
   };
 }
 
-/** The body of a prompt file, without its front matter. */
+/** The body of a prompt file, without its front matter. Throws OperatorError when it has none. */
 export function readPrompt(path: string): string {
   const text = readFileSync(path, "utf8");
   const match = /^---\n[\s\S]*?\n---\n([\s\S]+)$/.exec(text);

@@ -1,8 +1,9 @@
 import Anthropic, { APIError } from "@anthropic-ai/sdk";
+import { z } from "zod";
 import { AUTHORITY } from "../wire.ts";
 import type { Brief } from "./brief.ts";
 import { fetchThroughProxy } from "./fetch.ts";
-import type { Conversation, Turn } from "./model.ts";
+import { type Conversation, failureOf, type Turn } from "./model.ts";
 import { TOOLS } from "./tools.ts";
 
 /** A conversation over the Messages API. The key is the gateway's; the SDK is given a placeholder that the gateway strips. */
@@ -21,7 +22,7 @@ export function anthropicConversation(brief: Brief): Conversation {
       if (answers.length > 0) {
         messages.push({
           role: "user",
-          content: answers.map(({ id, text }) => ({ type: "tool_result" as const, tool_use_id: id, content: text })),
+          content: answers.map(({ id, text }) => ({ type: "tool_result", tool_use_id: id, content: text })),
         });
       }
       try {
@@ -29,29 +30,46 @@ export function anthropicConversation(brief: Brief): Conversation {
           model: brief.model,
           max_tokens: brief.tokensPerTurnMax,
           system: brief.prompt,
-          tools: TOOLS.map(({ name, description, parameters }) => ({
-            name,
-            description,
-            input_schema: parameters as Anthropic.Tool.InputSchema,
-          })),
+          tools: TOOLS.map(({ name, description, parameters }) => ({ name, description, input_schema: parameters })),
           messages,
         });
+        const said = Said.safeParse(message);
+        if (!said.success) return { status: "failed", reason: "the server's answer is no message of this API" };
         messages.push({ role: "assistant", content: message.content });
-        return turnOf(message);
+        return turnOf(said.data, brief);
       } catch (thrown) {
-        if (thrown instanceof APIError && (thrown.status === 429 || thrown.status === 403 || thrown.status === 503)) {
-          return { status: "refused", reason: thrown.message };
-        }
+        if (thrown instanceof APIError) return failureOf(thrown);
+        if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
         throw thrown;
       }
     },
   };
 }
 
-function turnOf(message: Anthropic.Message): Turn {
-  if (message.stop_reason === "refusal") return { status: "declined", reason: "the model declined this work" };
-  const calls = message.content.flatMap((block) =>
-    block.type === "tool_use" ? [{ id: block.id, name: block.name, input: block.input }] : [],
+/** What is used of a message; the SDK does not check it. */
+const Said = z.object({
+  stop_reason: z.string().nullish(),
+  content: z.array(
+    z.union([
+      z.object({
+        type: z.literal("tool_use"),
+        id: z.string().max(200),
+        name: z.string().max(200),
+        input: z.unknown(),
+      }),
+      z.object({ type: z.string().refine((type) => type !== "tool_use") }),
+    ]),
+  ),
+});
+
+const CUT_REASONS: unknown[] = ["max_tokens", "model_context_window_exceeded"];
+
+function turnOf({ stop_reason, content }: z.infer<typeof Said>, { tokensPerTurnMax }: Brief): Turn {
+  if (stop_reason === "refusal") return { status: "declined", reason: "the model declined this work" };
+  const calls = content.flatMap((block) =>
+    "id" in block ? [{ id: block.id, name: block.name, input: block.input }] : [],
   );
-  return calls.length > 0 ? { status: "calls", calls } : { status: "ended" };
+  if (calls.length > 0) return { status: "calls", calls };
+  if (!CUT_REASONS.includes(stop_reason)) return { status: "ended" };
+  return { status: "cut", reason: `an answer came to its limit (${stop_reason}, ${tokensPerTurnMax} tokens a turn)` };
 }

@@ -13,6 +13,7 @@ export const StudiedWeakness = z.strictObject({
     verdict: z.array(Observation.shape.verdict),
     from: z.array(Observation.shape.from),
     access: Observation.shape.access.optional(),
+    within: z.array(z.string()).optional(),
   }),
 });
 export type StudiedWeakness = z.infer<typeof StudiedWeakness>;

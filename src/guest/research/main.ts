@@ -1,9 +1,6 @@
-import { messageOf } from "../../base/errors.ts";
-import { tellBroker } from "../proxy.ts";
-import { anthropicConversation } from "./anthropic.ts";
+import { askBroker, tellBroker } from "../proxy.ts";
 import { Brief, type ResearchEnd } from "./brief.ts";
-import { converse } from "./model.ts";
-import { openaiConversation } from "./openai.ts";
+import { type Conversation, converse, type Submitted } from "./model.ts";
 import { type ProposedCandidate, scripted } from "./scripted.ts";
 
 /**
@@ -11,21 +8,25 @@ import { type ProposedCandidate, scripted } from "./scripted.ts";
  * a model is configured, lets the model look for what the script cannot see. It only proposes.
  */
 const brief = Brief.parse(await tellBroker("GET", "/v1/research/brief"));
-const script = scripted(brief);
-for (const candidate of script) await submit(candidate);
-await tellBroker("POST", "/v1/research/done", await widen(script.length));
+let taken = 0;
+for (const candidate of scripted(brief)) if ((await submit(candidate)).isTaken) taken++;
+await tellBroker("POST", "/v1/research/done", await widen(taken));
 
 async function widen(already: number): Promise<ResearchEnd> {
   if (brief.mode === "scripted") return { candidates: already, turns: 0, status: "finished", reason: "" };
-  const conversation = brief.mode === "anthropic" ? anthropicConversation(brief) : openaiConversation(brief);
-  try {
-    const end = await converse(conversation, brief, submit);
-    return { ...end, candidates: end.candidates + already };
-  } catch (thrown) {
-    return { candidates: already, turns: 0, status: "failed", reason: messageOf(thrown).slice(0, 400) };
-  }
+  const end = await converse(await conversationOf(brief), brief, submit);
+  return { ...end, candidates: end.candidates + already };
 }
 
-async function submit(candidate: ProposedCandidate): Promise<string> {
-  return JSON.stringify(await tellBroker("POST", "/v1/research/candidate", candidate));
+/** A candidate that is not taken is no accident: the model is told, and goes on. */
+async function submit(candidate: ProposedCandidate): Promise<Submitted> {
+  const { status, body } = await askBroker("POST", "/v1/research/candidate", candidate);
+  if (status >= 500) throw new Error(`the broker answered ${status} to a candidate: ${body.slice(0, 200)}`);
+  return { isTaken: status === 200, text: body.slice(0, 300) };
+}
+
+/** The SDKs are large: a scripted study starts without them. */
+async function conversationOf(brief: Brief): Promise<Conversation> {
+  if (brief.mode === "anthropic") return (await import("./anthropic.ts")).anthropicConversation(brief);
+  return (await import("./openai.ts")).openaiConversation(brief);
 }

@@ -1,8 +1,9 @@
 import OpenAI, { APIError } from "openai";
+import { z } from "zod";
 import { AUTHORITY } from "../wire.ts";
 import type { Brief } from "./brief.ts";
 import { fetchThroughProxy } from "./fetch.ts";
-import type { Conversation, Turn } from "./model.ts";
+import { type Conversation, failureOf, type Turn } from "./model.ts";
 import { TOOLS } from "./tools.ts";
 
 /** A conversation over the Chat Completions API, which every compatible server speaks. The key is the gateway's. */
@@ -23,41 +24,65 @@ export function openaiConversation(brief: Brief): Conversation {
       try {
         const completion = await client.chat.completions.create({
           model: brief.model,
-          max_tokens: brief.tokensPerTurnMax,
+          // Not `max_tokens`: the vendor's reasoning models refuse that one.
+          max_completion_tokens: brief.tokensPerTurnMax,
           tools: TOOLS.map(({ name, description, parameters }) => ({
-            type: "function" as const,
+            type: "function",
             function: { name, description, parameters },
           })),
           messages,
         });
-        const message = completion.choices[0]?.message;
-        if (message === undefined) return { status: "ended" };
+        const said = Said.safeParse(completion).data?.choices[0];
+        const message = completion.choices?.[0]?.message;
+        if (said === undefined || message === undefined)
+          return { status: "failed", reason: "the server's answer is no completion of this API" };
         messages.push(message);
-        return turnOf(message);
+        return turnOf(said, brief);
       } catch (thrown) {
-        if (thrown instanceof APIError && (thrown.status === 429 || thrown.status === 403 || thrown.status === 503)) {
-          return { status: "refused", reason: thrown.message };
-        }
+        if (thrown instanceof APIError) return failureOf(thrown);
+        if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
         throw thrown;
       }
     },
   };
 }
 
-function turnOf(message: OpenAI.ChatCompletionMessage): Turn {
-  if (typeof message.refusal === "string") return { status: "declined", reason: "the model declined this work" };
-  const calls = (message.tool_calls ?? []).flatMap((call) =>
-    call.type === "function"
-      ? [{ id: call.id, name: call.function.name, input: parsed(call.function.arguments) }]
-      : [],
-  );
-  return calls.length > 0 ? { status: "calls", calls } : { status: "ended" };
+/** What is used of a completion; the SDK does not check it. */
+const Choice = z.object({
+  finish_reason: z.string().nullish(),
+  message: z.object({
+    refusal: z.string().nullish(),
+    tool_calls: z
+      .array(
+        z.object({
+          id: z.string().max(200),
+          function: z.object({ name: z.string().max(200), arguments: z.string() }).optional(),
+        }),
+      )
+      .nullish(),
+  }),
+});
+const Said = z.object({ choices: z.array(Choice).min(1) });
+
+function turnOf({ finish_reason, message }: z.infer<typeof Choice>, { tokensPerTurnMax }: Brief): Turn {
+  if (typeof message.refusal === "string" && message.refusal !== "")
+    return { status: "declined", reason: "the model declined this work" };
+  if (finish_reason === "content_filter")
+    return { status: "declined", reason: "the vendor's filter held the answer back" };
+  const calls = (message.tool_calls ?? []).map((call) => ({
+    id: call.id,
+    name: call.function?.name ?? "",
+    input: parsed(call.function?.arguments ?? ""),
+  }));
+  if (calls.length > 0) return { status: "calls", calls };
+  if (finish_reason !== "length") return { status: "ended" };
+  return { status: "cut", reason: `an answer came to its limit of ${tokensPerTurnMax} tokens` };
 }
 
-/** The arguments are text from a model: what is no JSON is handed on as nothing, and the tool says that it does not fit. */
+/** Arguments are text from a model: what is no JSON is handed on as nothing, and the tool says that it does not fit. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return text === "" ? {} : JSON.parse(text);
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return null;
     throw thrown;

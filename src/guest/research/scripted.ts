@@ -1,25 +1,24 @@
-import { checkOf, type Observation } from "../observation.ts";
-import type { Brief, StudiedWeakness } from "./brief.ts";
+import type { Brief } from "./brief.ts";
+import { fulfils } from "./condition.ts";
 
 export type ProposedCandidate = { weakness: string; observations: string[]; note: string };
 
-/** The deterministic researcher: every weakness of the catalogue against every observation, one candidate for each match. */
-export function scripted(brief: Pick<Brief, "observations" | "weaknesses">): ProposedCandidate[] {
-  const candidates: ProposedCandidate[] = [];
-  for (const weakness of brief.weaknesses) {
-    for (const observation of brief.observations) {
-      if (!bears(weakness, observation)) continue;
-      candidates.push({ weakness: weakness.id, observations: [observation.id], note: "" });
-    }
-  }
-  return candidates;
+/** As many as the broker takes in one candidate. */
+export const CITED_MAX = 200;
+
+/** The deterministic researcher: for every weakness of the catalogue, the observations that fulfil its condition. */
+export function scripted({
+  observations,
+  weaknesses,
+}: Pick<Brief, "observations" | "weaknesses">): ProposedCandidate[] {
+  return weaknesses.flatMap(({ id, when }) => {
+    const cited = [...new Set(observations.filter((row) => fulfils(when, row)).map((row) => row.id))];
+    return inParts(cited).map((part) => ({ weakness: id, observations: part, note: "" }));
+  });
 }
 
-function bears({ when }: StudiedWeakness, observation: Observation): boolean {
-  return (
-    checkOf(observation.id) === when.check &&
-    when.verdict.includes(observation.verdict) &&
-    when.from.includes(observation.from) &&
-    (when.access ?? []).every((access) => observation.access.includes(access))
-  );
+function inParts(ids: string[]): string[][] {
+  const parts: string[][] = [];
+  for (let start = 0; start < ids.length; start += CITED_MAX) parts.push(ids.slice(start, start + CITED_MAX));
+  return parts;
 }

@@ -1,40 +1,45 @@
-import { checkOf } from "../observation.ts";
+import { z } from "zod";
+import { oneLine } from "../../base/text.ts";
+import { checkOf, Verdict } from "../observation.ts";
 import type { Brief } from "./brief.ts";
-import type { ProposedCandidate } from "./scripted.ts";
+import { CITED_MAX, type ProposedCandidate } from "./scripted.ts";
 
 /**
- * The model's whole world: three lookups and a way to end. No shell, no URL, no file. Whatever it sends is data, and
- * an answer is always text; a call that does not fit is told so and costs a turn.
+ * The model's whole world: two lookups, a way to propose, and a way to end. No shell, no URL, no file. Whatever it sends
+ * is data, and an answer is always text; a call that does not fit is told so and costs a turn.
  */
-export type ToolDefinition = { name: string; description: string; parameters: Record<string, unknown> };
+const ListObservations = z.strictObject({
+  check: z.string().max(100).optional(),
+  verdict: Verdict.optional(),
+  offset: z.int().min(0).max(1_000_000).optional(),
+});
+const ProposeCandidate = z.strictObject({
+  weakness: z.string().max(80),
+  observations: z.array(z.string().max(240)).min(1).max(CITED_MAX),
+  note: z.string().max(600).optional(),
+});
+const Nothing = z.strictObject({});
+
+/** A page is small because a conversation is sent anew, whole, with every turn. */
+const ROWS_MAX = 50;
+
+/** What a provider is told of a tool; `parameters` is JSON Schema. */
+export type ToolDefinition = {
+  name: string;
+  description: string;
+  parameters: { type: "object"; [key: string]: unknown };
+};
 
 export const TOOLS: readonly ToolDefinition[] = [
-  {
-    name: "list_observations",
-    description: "Measured rows, at most 200 at a time, optionally of one check.",
-    parameters: object({ check: { type: "string" }, offset: { type: "integer", minimum: 0 } }, []),
-  },
-  {
-    name: "list_weaknesses",
-    description: "The catalogue: id, title and condition of each known weakness.",
-    parameters: object({}, []),
-  },
-  {
-    name: "propose_candidate",
-    description: "Hand in one weakness with the observations that bear it out.",
-    parameters: object(
-      {
-        weakness: { type: "string" },
-        observations: { type: "array", items: { type: "string" }, minItems: 1, maxItems: 200 },
-        note: { type: "string", maxLength: 600 },
-      },
-      ["weakness", "observations"],
-    ),
-  },
-  { name: "finish", description: "End the study.", parameters: object({}, []) },
+  tool(
+    "list_observations",
+    `Measured rows, ${ROWS_MAX} at a time from offset on; of one check or of one verdict if given.`,
+    ListObservations,
+  ),
+  tool("list_weaknesses", "The catalogue: id, title and condition of each known weakness.", Nothing),
+  tool("propose_candidate", "Hand in one weakness with the observations that bear it out.", ProposeCandidate),
+  tool("finish", "End the study.", Nothing),
 ];
-
-const ROWS_MAX = 200;
 
 export type ToolOutcome =
   | { status: "answer"; text: string }
@@ -43,48 +48,55 @@ export type ToolOutcome =
 
 /** What one tool call means. Never throws: a wrong call is answered in words. */
 export function callTool(name: string, input: unknown, brief: Brief): ToolOutcome {
-  const fields = isRecord(input) ? input : {};
   switch (name) {
-    case "list_observations": {
-      const rows = brief.observations.filter(
-        (row) => typeof fields.check !== "string" || checkOf(row.id) === fields.check,
-      );
-      const offset = typeof fields.offset === "number" && fields.offset >= 0 ? Math.floor(fields.offset) : 0;
-      return answer({ total: rows.length, offset, rows: rows.slice(offset, offset + ROWS_MAX) });
-    }
+    case "list_observations":
+      return fitting(name, ListObservations, input, (wanted) => page(brief, wanted));
     case "list_weaknesses":
-      return answer(brief.weaknesses);
+      return fitting(name, Nothing, input, () => answer(brief.weaknesses));
     case "propose_candidate":
-      return proposal(fields);
+      return fitting(name, ProposeCandidate, input, ({ weakness, observations, note }) => ({
+        status: "candidate",
+        candidate: { weakness, observations, note: note ?? "" },
+      }));
     case "finish":
       return { status: "finish" };
     default:
-      return { status: "answer", text: `there is no tool ${name.slice(0, 60)}` };
+      return { status: "answer", text: `there is no tool ${oneLine(name, 60)}` };
   }
 }
 
-function proposal(fields: Record<string, unknown>): ToolOutcome {
-  const { weakness, observations, note } = fields;
-  const isListOfText = Array.isArray(observations) && observations.every((id) => typeof id === "string");
-  if (typeof weakness !== "string" || !isListOfText || observations.length === 0) {
-    return { status: "answer", text: "propose_candidate takes weakness (text) and observations (a list of ids)" };
-  }
-  const candidate = {
-    weakness: weakness.slice(0, 80),
-    observations: observations.slice(0, 200),
-    note: typeof note === "string" ? note.slice(0, 600) : "",
-  };
-  return { status: "candidate", candidate };
+function fitting<T>(name: string, shape: z.ZodType<T>, input: unknown, then: (value: T) => ToolOutcome): ToolOutcome {
+  const parsed = shape.safeParse(input);
+  if (parsed.success) return then(parsed.data);
+  const issue = parsed.error.issues[0];
+  const place = issue === undefined || issue.path.length === 0 ? "its arguments" : issue.path.join(".");
+  return { status: "answer", text: oneLine(`${name} does not take this, see ${place}: ${issue?.message}`) };
+}
+
+function page(brief: Brief, { check, verdict, offset = 0 }: z.infer<typeof ListObservations>): ToolOutcome {
+  const rows = brief.observations.filter(
+    (row) => (check === undefined || checkOf(row.id) === check) && (verdict === undefined || row.verdict === verdict),
+  );
+  const shown = rows.slice(offset, offset + ROWS_MAX);
+  return answer({
+    total: rows.length,
+    offset,
+    rows: shown.map(({ id, from, subject, verdict: seen, access, detail }) => ({
+      id,
+      from,
+      subject,
+      verdict: seen,
+      access,
+      detail,
+    })),
+  });
 }
 
 function answer(value: unknown): ToolOutcome {
   return { status: "answer", text: JSON.stringify(value) };
 }
 
-function object(properties: Record<string, unknown>, required: string[]): Record<string, unknown> {
-  return { type: "object", properties, required, additionalProperties: false };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function tool(name: string, description: string, input: z.ZodType): ToolDefinition {
+  const { $schema: _, ...schema } = z.toJSONSchema(input);
+  return { name, description, parameters: { ...schema, type: "object" } };
 }
