@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { oneLine } from "../base/text.ts";
 import type { Guest } from "../egress/egress.ts";
-import { DrillWord } from "../guest/drill/order.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Drill, DrillOutcome } from "./decoys.ts";
+import { touchFromInside } from "./touch.ts";
 
 const WAIT_MS = 2_000;
 const LOOK_MS = 10;
@@ -19,7 +19,7 @@ export async function runDrill(
 ): Promise<DrillOutcome> {
   const since = ledger.read().length;
   const startMs = clock.monotonicMs();
-  const touching = touchFromInside(drill, guest, signal);
+  const touching = touch(drill, guest, signal);
   const rang = await alarmOf(drill, ledger, since, { touching, clock, signal });
   const touched = await touching;
   if (rang !== undefined) {
@@ -60,36 +60,11 @@ async function alarmOf(
   return undefined;
 }
 
-async function touchFromInside(drill: Drill, guest: Guest, signal: AbortSignal): Promise<Touched> {
-  const result = await guest.run(
-    {
-      run: { program: "drill", args: [] },
-      env: {},
-      cwd: "/",
-      stdin: JSON.stringify(drill.order),
-      timeoutMs: 10_000,
-      outputBytesMax: 64 * 1024,
-    },
-    signal,
-  );
-  const word = parseWord(result.stdout);
-  if (word === undefined) {
-    return {
-      status: "not-run",
-      detail: `the drill program ended with ${result.code}: ${oneLine(result.stderr, 200)}`,
-    };
-  }
-  return { status: word.status === "failed" ? "not-run" : "touched", detail: oneLine(word.detail) };
-}
-
-/** The guest's one line, or undefined when it is not of that shape. */
-function parseWord(stdout: string): DrillWord | undefined {
-  try {
-    return DrillWord.safeParse(JSON.parse(stdout)).data;
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) return undefined;
-    throw thrown;
-  }
+async function touch(drill: Drill, guest: Guest, signal: AbortSignal): Promise<Touched> {
+  const touches = await touchFromInside(guest, [drill.order], signal);
+  if (touches.status === "nothing-said") return { status: "not-run", detail: touches.reason };
+  const [word] = touches.words;
+  return { status: word?.status === "touched" ? "touched" : "not-run", detail: oneLine(word?.detail ?? "") };
 }
 
 function isOf(drill: Drill, payload: Record<string, unknown>): boolean {

@@ -52,6 +52,8 @@ async function bundle(program: GuestProgram, entry: string, outDir: string): Pro
     write: false,
     metafile: true,
     platform: "node",
+    // A package that ships both forms is taken as ES modules: requires of its UMD form cannot be followed.
+    mainFields: ["module", "main"],
     target: "node24",
     format: "esm",
     legalComments: "eof",
@@ -63,9 +65,8 @@ async function bundle(program: GuestProgram, entry: string, outDir: string): Pro
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error(`esbuild made nothing of ${entry}`);
-  const sources = Object.fromEntries(
-    Object.keys(result.metafile.inputs).map((source) => [source, hashOfFile(source)]),
-  );
+  const inputs = [relative(SRC, import.meta.filename), ...Object.keys(result.metafile.inputs)];
+  const sources = Object.fromEntries(inputs.map((source) => [source, hashOfFile(source)]));
   const recipe: Recipe = { sources, bundle: sha256Hex(output.contents) };
   writeDurably(path, output.contents, 0o644);
   writeDurably(recipePath, canonicalJson(recipe), 0o644);

@@ -23,8 +23,8 @@ export type Carrier = (requestJson: string) => Promise<{
   isTimedOut: boolean;
 }>;
 
-/** What every sandbox of ours holds besides the stack: the guest runtime, the shim's proxy, the shim as process 1. */
-export const OUR_MACHINERY: readonly string[] = [GUEST_DIR, `tcp:127.0.0.1:${PROXY_PORT}`, "proc:1"];
+/** What every sandbox of ours holds besides the stack: the guest runtime, the shim's proxy, process 1, and the shim that starts the probe. */
+export const OUR_MACHINERY: readonly string[] = [GUEST_DIR, `tcp:127.0.0.1:${PROXY_PORT}`, "proc:1", "proc:parent"];
 
 export type Facts = Pick<ProbeRequest, "vantage"> & Partial<ProbeRequest>;
 

@@ -80,11 +80,16 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   };
 }
 
-/** What bears our label while no living cycle has it; a run does not start over these. */
+/**
+ * What bears a cycle's name while that cycle does not live; a run does not start over these. A sandbox that is booted
+ * for a moment to see whether it boots has no cycle and is somebody's who still looks at it.
+ */
 export async function unknownOnes(drivers: readonly Driver[]): Promise<{ names: string[]; notLooked: NotSwept[] }> {
   const { found, notSwept } = await listAll(drivers);
   const alive = liveCycles();
-  const names = found.map((one) => one.name).filter((name) => !alive.has(cycleOf(name)));
+  const names = found
+    .map((one) => one.name)
+    .filter((name) => isCycleId(cycleOf(name)) && !alive.has(cycleOf(name)));
   return { names: [...new Set(names)], notLooked: notSwept };
 }
 
@@ -102,6 +107,11 @@ export async function refuseUnknownOnes(drivers: readonly Driver[]): Promise<voi
     `${count(names.length, "sandbox", "sandboxes")} of no living cycle: ${names.slice(0, 5).join(", ")}`,
     "weakdoor sweep",
   );
+}
+
+/** `newCycleId` makes these. */
+function isCycleId(text: string): boolean {
+  return /^c\d{8}-\d{6}-[0-9a-f]{6}$/.test(text);
 }
 
 /** The cycle in `wd-<cycle>-<role>-<n>`; empty for a name of another form. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { takeLock } from "../../src/schedule/onlyOne.ts";
+import { takeLock } from "../../src/cycle/turn.ts";
 import { atStart, keepTime } from "../../src/schedule/schedule.ts";
 
 const weekly = { cron: "0 6 * * 1", timeZone: "Europe/Berlin", catchUp: "one" } as const;

@@ -95,7 +95,7 @@ test("the README counts six weaknesses", () => {
   const readme = readFileSync(join(TEMPLATES, "README.md"), "utf8");
   expect([...readme.matchAll(/^\| W\d \| `([a-z-]+)`/gm)].map((m) => m[1])).toEqual([
     "engine-socket-in-sandbox",
-    "dangerous-capability",
+    "devcontainer-loosened",
     "cloud-credentials-in-sandbox",
     "secret-in-environment",
     "agent-sandbox-off",

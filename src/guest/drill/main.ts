@@ -1,21 +1,20 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
-import { Client } from "@modelcontextprotocol/client";
-import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { parse } from "jsonc-parser";
 import { messageOf } from "../../base/errors.ts";
 import { readStdin, throughProxy } from "../proxy.ts";
 import { AUTHORITY } from "../wire.ts";
-import { DrillOrder, type DrillWord } from "./order.ts";
+import { type DrillOrder, DrillOrders, type DrillWord } from "./order.ts";
 
-/** Touches one tripwire, as told on standard input, and says what it saw as one line of JSON. */
-const order = DrillOrder.parse(JSON.parse(await readStdin()));
-let word: DrillWord;
-try {
-  word = await touch(order);
-} catch (thrown) {
-  word = { status: "failed", answer: 0, detail: messageOf(thrown).slice(0, 400) };
+/** Touches one tripwire after the other, as told on standard input, and says what it saw of each as one JSON list. */
+const orders = DrillOrders.parse(JSON.parse(await readStdin()));
+const words: DrillWord[] = [];
+for (const order of orders) {
+  try {
+    words.push(await touch(order));
+  } catch (thrown) {
+    words.push({ status: "failed", answer: 0, detail: messageOf(thrown).slice(0, 400) });
+  }
 }
-process.stdout.write(`${JSON.stringify(word)}\n`);
+process.stdout.write(`${JSON.stringify(words)}\n`);
 
 async function touch(order: DrillOrder): Promise<DrillWord> {
   switch (order.touch) {
@@ -46,6 +45,10 @@ function answered(answer: { status: number; body: string }): DrillWord {
 
 /** Reads the client's file as the client would, and starts the entry exactly as written. */
 async function callDecoy(configFile: string, server: string, nonce: string): Promise<DrillWord> {
+  // Loaded when they are needed: the other touches start in half the time without them.
+  const { parse } = await import("jsonc-parser");
+  const { Client } = await import("@modelcontextprotocol/client");
+  const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
   const config = parse(readFileSync(configFile, "utf8")) as {
     mcpServers?: Record<string, { command: string; args?: string[]; env?: Record<string, string> }>;
   };

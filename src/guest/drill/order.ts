@@ -24,6 +24,8 @@ export const DrillOrder = z.discriminatedUnion("touch", [
 ]);
 export type DrillOrder = z.infer<typeof DrillOrder>;
 
+export const DrillOrders = z.array(DrillOrder).min(1).max(50);
+
 /** What it says of the touch. The guest's word: the alarm in the ledger is the proof. */
 export const DrillWord = z.strictObject({
   status: z.enum(["touched", "failed"]),
@@ -31,3 +33,6 @@ export const DrillWord = z.strictObject({
   detail: z.string().max(400),
 });
 export type DrillWord = z.infer<typeof DrillWord>;
+
+/** One word for each order, in their order. */
+export const DrillWords = z.array(DrillWord).max(50);

@@ -15,7 +15,7 @@ export type ProbeRequest = {
    */
   standIns: string[];
   /**
-   * Places, written the same way, and `proc:1`, that belong to the machinery that carries the probe. Their rows are kept
+   * Places, written the same way, `proc:1` and `proc:parent`, that belong to the machinery that carries the probe. Their rows are kept
    * under the check `own`, where nobody takes them for the stack's.
    */
   ours: string[];

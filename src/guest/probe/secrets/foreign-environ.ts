@@ -3,11 +3,12 @@ import type { Check, Context, Row } from "../probe.ts";
 import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
 
 const PROCESSES_MAX = 200;
-const KINDS = ["init", "ancestors", "others"] as const;
+const KINDS = ["init", "parent", "ancestors", "others"] as const;
 type Kind = (typeof KINDS)[number];
 const SUBJECT: Record<Kind, string> = {
   init: "the environment of process 1",
-  ancestors: "the environment of this process's ancestors",
+  parent: "the environment of this process's parent",
+  ancestors: "the environment of this process's other ancestors",
   others: "the environment of other processes",
 };
 
@@ -26,7 +27,7 @@ export const foreignEnviron: Check = {
     const found = new Map<Kind, Row>();
     for (const pid of pids.slice(0, PROCESSES_MAX)) {
       if (pid === String(process.pid)) continue;
-      const kind = pid === "1" ? "init" : ancestors.has(pid) ? "ancestors" : "others";
+      const kind = kindOf(pid, ancestors);
       if (found.get(kind)?.verdict === "reachable") continue;
       const row = await ask(context, pid, kind);
       if (row !== undefined) found.set(kind, row);
@@ -38,13 +39,22 @@ export const foreignEnviron: Check = {
   },
 };
 
+function kindOf(pid: string, ancestors: ReadonlySet<string>): Kind {
+  if (pid === "1") return "init";
+  if (pid === String(process.ppid)) return "parent";
+  return ancestors.has(pid) ? "ancestors" : "others";
+}
+
+/** Where the sandbox's owner may say that the process is of its machinery. */
+const PLACES: Partial<Record<Kind, string>> = { init: "proc:1", parent: "proc:parent" };
+
 function hidden(why: string) {
   return { rows: [notMeasured("foreign-environ", "the environment of other processes", `/proc: ${why}`)] };
 }
 
 async function ask({ ground }: Context, pid: string, kind: Kind): Promise<Row | undefined> {
   const id = `foreign-environ:${kind}`;
-  const place = kind === "init" ? "proc:1" : undefined;
+  const place = PLACES[kind];
   const opened = await ground.opens(`/proc/${pid}/environ`);
   if (opened.status === "answered")
     return reachable(id, SUBJECT[kind], ["read"], "may be opened; nothing was read", place);

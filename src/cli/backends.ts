@@ -1,0 +1,25 @@
+import type { Config } from "../config/config.ts";
+import { dockerSocketOf, readEnvironment } from "../config/env.ts";
+import { drivers } from "../sandbox/all.ts";
+import { runDirectoryOf } from "../sandbox/provision.ts";
+import type { Availability, Driver } from "../sandbox/sandbox.ts";
+
+/** Every driver, and whether its backend answers. */
+export async function backends(
+  stateDir: string,
+  signal: AbortSignal,
+  config?: Config,
+): Promise<{ driver: Driver; availability: Availability }[]> {
+  const dockerSocket = config?.docker.socket ?? dockerSocketOf(readEnvironment());
+  const all = drivers({
+    runDirectory: runDirectoryOf(stateDir),
+    ...(dockerSocket === undefined ? {} : { dockerSocket }),
+  });
+  return Promise.all(all.map(async (driver) => ({ driver, availability: await driver.check(signal) })));
+}
+
+/** Those that answer. */
+export async function readyBackends(stateDir: string, signal: AbortSignal, config?: Config): Promise<Driver[]> {
+  const all = await backends(stateDir, signal, config);
+  return all.filter(({ availability }) => availability.status === "ready").map(({ driver }) => driver);
+}

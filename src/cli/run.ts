@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { messageOf, OperatorError } from "../base/errors.ts";
+import { CONFIG_NAME, type Config, loadConfig } from "../config/config.ts";
+import { dockerSocketOf, readEnvironment, secretNamed } from "../config/env.ts";
+import { WiderLab } from "../cycle/measure.ts";
+import { HarnessMiss } from "../cycle/preflight.ts";
+import { runOnce } from "../cycle/run.ts";
+import type { ModelRelay } from "../egress/messages.ts";
+import { buildDemo } from "../stack/demo.ts";
+import { exitCodeOf, showOutcome, terminalProgress } from "./outcome.ts";
+import { makeState, STATE_OPTIONS } from "./state.ts";
+import { EXIT, flag, text, type Verb, type VerbInput } from "./verb.ts";
+
+const DEFAULT_BASE_URL = { anthropic: "https://api.anthropic.com", openai: "https://api.openai.com" } as const;
+
+/** One cycle, now. */
+export const verb: Verb = {
+  name: "run",
+  summary: "run one cycle now (--demo: on the demo stack)",
+  usage: "run [--config FILE | --demo] [--state DIR] [--reports DIR] [--json]",
+  options: { ...STATE_OPTIONS, demo: { type: "boolean" }, reports: { type: "string" }, json: { type: "boolean" } },
+  async run(input) {
+    const { values, cwd, io, signal } = input;
+    const { config, stateDir } = await configOf(input);
+    const environment = readEnvironment();
+    const dockerSocket = config.docker.socket ?? dockerSocketOf(environment);
+    const outcome = await runOnce({
+      config,
+      stateDir,
+      reportsDir: resolve(cwd, text(values, "reports") ?? "reports"),
+      version: versionOf(),
+      model: modelOf(config, environment),
+      dockerSocket,
+      clock: systemClock,
+      signal,
+      progress: terminalProgress(io),
+    });
+    if (outcome.status === "failed") {
+      if (outcome.error instanceof WiderLab || outcome.error instanceof HarnessMiss) {
+        io.err(`weakdoor: ${messageOf(outcome.error)}`);
+        io.err(
+          "hint: the cycle stopped before anything was concluded; weakdoor doctor shows what works on this machine",
+        );
+        return EXIT.logOrPreflight;
+      }
+      throw outcome.error;
+    }
+    if (flag(values, "json")) io.json(outcome.status === "complete" ? outcome.written.report : outcome);
+    else showOutcome(outcome, config, io);
+    return exitCodeOf(outcome, config);
+  },
+};
+
+async function configOf({ values, cwd }: VerbInput): Promise<{ config: Config; stateDir: string }> {
+  if (!flag(values, "demo")) {
+    const config = await loadConfig(resolve(cwd, text(values, "config") ?? CONFIG_NAME));
+    return { config, stateDir: makeState(values, cwd) };
+  }
+  if (text(values, "config") !== undefined)
+    throw new OperatorError("--demo and --config do not go together", "leave one out");
+  const stateDir = makeState(values, cwd);
+  const demo = await buildDemo(join(stateDir, "demo"));
+  return { config: await loadConfig(demo.config), stateDir };
+}
+
+/** The configured model with its key from the environment; undefined when the research is scripted. */
+function modelOf({ research }: Config, environment: ReturnType<typeof readEnvironment>): ModelRelay | undefined {
+  if (research.mode === "scripted") return undefined;
+  const name = research.keyEnv ?? (research.mode === "anthropic" ? "ANTHROPIC_API_KEY" : "OPENAI_API_KEY");
+  const key = secretNamed(environment, name);
+  if (key === undefined) {
+    throw new OperatorError(
+      `research.mode is ${research.mode} and the environment variable ${name} is not set`,
+      `set ${name}, or research.mode: scripted, which needs no key`,
+    );
+  }
+  return {
+    kind: research.mode,
+    baseUrl: research.baseUrl ?? DEFAULT_BASE_URL[research.mode],
+    key,
+    models: [research.model ?? ""],
+    tokensMax: research.tokensMax,
+  };
+}
+
+function versionOf(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown";
+}

@@ -1,0 +1,35 @@
+import { fileURLToPath } from "node:url";
+import { loadMasterKey } from "../canaries/key.ts";
+import { loadAllowlist } from "../egress/allowlist.ts";
+import type { Gateway } from "../egress/egress.ts";
+import { startGateway } from "../egress/gateway.ts";
+import { appendEntry } from "../stop/journal.ts";
+import { processId } from "../stop/processes.ts";
+import type { Broker } from "./broker.ts";
+import type { Copy } from "./copy.ts";
+import type { Ground } from "./ground.ts";
+import { canaryHostOf } from "./tripwires.ts";
+
+/** What the curated sources are fetched from; no sandbox names a host itself. */
+const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.meta.url));
+
+/** Starts the gateway, tells it this clone's fakes, and writes it into the journal, so that the watchdog can cut it first. */
+export async function openGateway(ground: Ground, messages: Broker, clone: Copy): Promise<Gateway> {
+  const { cycle, stateDir, runDir, signal, clock } = ground;
+  const gateway = await startGateway({
+    cycle,
+    runDirectory: runDir,
+    allowlists: [await loadAllowlist(SOURCES, clock.now())],
+    canaryHosts: [canaryHostOf(cycle)],
+    ...(ground.model === undefined ? {} : { model: ground.model }),
+    stateDir,
+    onRequest: (request) => messages.onRequest(request),
+    onAlarm: ground.onAlarm,
+    signal,
+  });
+  const process = processId(gateway.pid);
+  if (process !== undefined)
+    appendEntry(stateDir, { kind: "gateway", cycle, process, at: clock.now().toISOString() });
+  await gateway.watch(clone.fakes, loadMasterKey(stateDir));
+  return gateway;
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Category, CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
+import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
+import { compareViews } from "../probe/compare.ts";
+import { lookFromOutside } from "../probe/outside.ts";
+import { type Carrier, type Measurement, measure, requestOf } from "../probe/probe.ts";
+import { labWithinTarget, type Subset } from "../probe/subset.ts";
+import type { Ground } from "./ground.ts";
+import type { Room } from "./rooms.ts";
+
+const PROBE_TIMEOUT_MS = 20_000;
+const REPORT_BYTES_MAX = 4 * 1024 * 1024;
+
+/** One sandbox, measured from inside and from outside. */
+export type View = {
+  report: ProbeReport;
+  observations: Observation[];
+  checks: CheckRun[];
+};
+
+export type Measured = {
+  target: View;
+  lab: View;
+  subset: Subset;
+  /** The target's own report as it came, for the comparison with the second one. */
+  asMeasured: ProbeReport;
+};
+
+/** Host baseline, target and lab, and whether the lab stays within the target. Throws when a probe's answer is refused. */
+export async function measureAll(ground: Ground, target: Room, lab: Room): Promise<Measured> {
+  const { image, config, signal } = ground;
+  const [baseline, targetView, labView] = await Promise.all([
+    hostBaseline({
+      bundle: { node: process.execPath, probe: join(image.guest, "probe.mjs") },
+      home: config.stack.home,
+      workspace: config.stack.workspace,
+      signal,
+    }),
+    measureRoom(ground, target),
+    measureRoom(ground, lab),
+  ]);
+  if (baseline.status === "refused") throw new Error(`the probe on the host: ${baseline.reason}`);
+  const subset = labWithinTarget(labView.report, targetView.report, []);
+  refuseWiderLab(subset);
+  return {
+    target: visible(target, compared(targetView, baseline.report)),
+    lab: compared(labView, baseline.report),
+    subset,
+    asMeasured: targetView.report,
+  };
+}
+
+/** The lab can do more than the target, or it was not shown that it cannot: the researcher does not start. */
+export class WiderLab extends Error {}
+
+function refuseWiderLab(subset: Subset): void {
+  if (subset.status === "held") return;
+  if (subset.status === "not_run")
+    throw new WiderLab(`the lab was not shown to be within the target: ${subset.reason}`);
+  const rows = subset.rows.map((row) => `${row.id} (lab: ${row.lab}, target: ${row.target})`);
+  throw new WiderLab(`the lab can do more than the target: ${rows.slice(0, 8).join("; ")}`);
+}
+
+/** Inside by the probe, outside by pid, and where they disagree a row that says so. */
+export async function measureRoom(ground: Ground, room: Room): Promise<View> {
+  const host = await hostFacts();
+  const measured = await probeRoom(ground, room, host);
+  if (measured.status === "refused") throw new Error(`the probe in the ${room.role}: ${measured.reason}`);
+  const outside = await lookFromOutside(room.sandbox.pid, host.namespaces);
+  const { contradictory } = compareViews(measured.report, outside);
+  const disputed = new Set(contradictory.map((row) => row.id));
+  const report = {
+    ...measured.report,
+    observations: [...measured.report.observations.filter((row) => !disputed.has(row.id)), ...contradictory],
+  };
+  return {
+    report,
+    observations: [...report.observations, ...outside.observations],
+    checks: [...report.checks, ...outside.checks],
+  };
+}
+
+export async function probeRoom(
+  ground: Ground,
+  room: Room,
+  host: Awaited<ReturnType<typeof hostFacts>>,
+): Promise<Measurement> {
+  const carry: Carrier = (stdin) =>
+    ground.stepper.inSandbox(() =>
+      room.guest.run(
+        {
+          run: { program: "probe", args: [] },
+          env: { ...room.env },
+          cwd: "/",
+          stdin,
+          timeoutMs: PROBE_TIMEOUT_MS,
+          outputBytesMax: REPORT_BYTES_MAX,
+        },
+        ground.signal,
+      ),
+    );
+  const request = requestOf({
+    vantage: room.role === "lab" ? "lab" : "target",
+    home: room.homePath,
+    workspace: room.workspacePath,
+    keyHex: randomBytes(32).toString("hex"),
+    standIns: room.standIns.map((standIn) => standIn.path),
+    host,
+  });
+  return measure(carry, request);
+}
+
+function compared(view: View, baseline: ProbeReport): View {
+  const report = withBaseline(view.report, baseline);
+  const changed = new Map(report.observations.map((row) => [row.id, row]));
+  const observations = view.observations.map((row) =>
+    row.from === report.from ? (changed.get(row.id) ?? row) : row,
+  );
+  return { ...view, report, observations };
+}
+
+/** A target whose real sandbox has a network stands here without one: its network rows would be about our room, not about theirs. */
+function visible(room: Room, view: View): View {
+  if (room.network === "none") return view;
+  const reason = "the agent's sandbox has a network; this release rebuilds it without one";
+  const isHidden = (category: Category) => category === "network";
+  const observations = view.observations.map((row) =>
+    isHidden(row.category) ? { ...row, verdict: "not-measured" as const, access: [], detail: reason } : row,
+  );
+  const checks = view.checks.map((check) =>
+    isHidden(check.category) ? { ...check, status: "skipped" as const, reason } : check,
+  );
+  return {
+    report: { ...view.report, observations: observations.filter((row) => row.from === "target"), checks },
+    observations,
+    checks,
+  };
+}

@@ -1,0 +1,123 @@
+import { oneLine } from "../base/text.ts";
+import type { Fake } from "../canaries/canaries.ts";
+import { touchFromInside } from "../decoys/touch.ts";
+import type { Gateway } from "../egress/egress.ts";
+import type { DrillOrder, DrillWord } from "../guest/drill/order.ts";
+import { AUTHORITY } from "../guest/wire.ts";
+import type { PreflightRow } from "../report/report.ts";
+import type { Ground } from "./ground.ts";
+import type { Room } from "./rooms.ts";
+import { canaryHostOf } from "./tripwires.ts";
+
+export type Preflight = { rows: PreflightRow[]; killDrillMs: number };
+
+/** A trap: what the known-bad guest does, which answer it must get, and which alarm must stand in the log, if any. */
+type Trap = { what: string; order: DrillOrder; answers: number[]; alarm?: string; isCounted?: boolean };
+
+/**
+ * Proves the harness before anything is measured with it. A guest that behaves passes; one that misbehaves on purpose
+ * is caught by every trap; and a sandbox is killed with the clock running. One miss, and the cycle stops.
+ */
+export async function preflight(ground: Ground, gateway: Gateway, scratch: Room, fake: Fake): Promise<Preflight> {
+  const rows = await springTraps(ground, gateway, scratch, fake);
+  const startMs = ground.clock.monotonicMs();
+  await scratch.sandbox.kill();
+  const killDrillMs = ground.clock.monotonicMs() - startMs;
+  const certificate = await scratch.sandbox.end();
+  rows.push({
+    what: "a killed sandbox is certified destroyed",
+    status: certificate.status === "destroyed" ? "held" : "refuted",
+    detail: `${Math.round(killDrillMs)} ms, ${certificate.looks.length} looks`,
+  });
+  const misses = rows.filter(({ status }) => status !== "held");
+  if (misses.length > 0) throw new HarnessMiss(misses);
+  return { rows, killDrillMs };
+}
+
+/** A trap did not catch what was put into it: nothing that this harness would measure could be believed. */
+export class HarnessMiss extends Error {
+  constructor(misses: readonly PreflightRow[]) {
+    super(misses.map(({ what, detail }) => `preflight: ${what}: ${detail}`).join("; "));
+  }
+}
+
+function traps(cycle: string, fake: Fake): Trap[] {
+  const broker = (path: string, body: string, repeat = 1): DrillOrder => ({ touch: "broker", path, body, repeat });
+  const host = canaryHostOf(cycle);
+  return [
+    {
+      what: "an undeclared host is denied",
+      order: { touch: "undeclared-host", host: "undeclared.example.invalid" },
+      answers: [403],
+    },
+    { what: "a canary host rings", order: { touch: "canary-host", host }, answers: [403], alarm: host },
+    {
+      what: "a fake credential on its way out rings",
+      order: { touch: "fake-credential", url: "http://api.example.invalid/", value: fake.value },
+      answers: [403],
+      alarm: fake.id,
+    },
+    {
+      what: "the model is not for this sandbox",
+      order: { touch: "authority", authority: AUTHORITY.model },
+      answers: [403],
+    },
+    { what: "a message of no route is refused", order: broker("/v1/research/candidate", "{}"), answers: [404] },
+    {
+      what: "a message that is no JSON is refused and counted",
+      order: broker("/v1/alarm", "not json"),
+      answers: [400],
+      isCounted: true,
+    },
+    {
+      what: "a message over the limit is refused and counted",
+      order: broker("/v1/alarm", '"0123456789abcdef"', 200_000),
+      // Hung up on before it has been sent whole: 413 when the answer is still heard, else none. The count tells.
+      answers: [413, 0],
+      isCounted: true,
+    },
+  ];
+}
+
+/** One run of the drill program: first as a guest that behaves, then into each trap. */
+async function springTraps(ground: Ground, gateway: Gateway, scratch: Room, fake: Fake): Promise<PreflightRow[]> {
+  const bad = traps(ground.cycle, fake);
+  const since = ground.ledger.read().length;
+  const good: DrillOrder = { touch: "sentinel-file", path: "/etc/passwd" };
+  const orders = [good, ...bad.map(({ order }) => order)];
+  const touches = await ground.stepper.inSandbox(() => touchFromInside(scratch.guest, orders, ground.signal));
+  if (touches.status === "nothing-said")
+    return [{ what: "a guest that behaves passes", status: "refuted", detail: touches.reason }];
+  const [first, ...words] = touches.words;
+  const counted = gateway.refused()[scratch.sandbox.name] ?? 0;
+  const expected = bad.filter(({ isCounted }) => isCounted === true).length;
+  const alarms = new Set(
+    ground.ledger.read(since).flatMap(({ leaf, payload }) => (leaf.kind === "alarm.raised" ? [payload.subject] : [])),
+  );
+  return [
+    row(
+      "a guest that behaves passes",
+      first?.status === "touched" ? [] : [first?.detail ?? "nothing said"],
+      first?.detail,
+    ),
+    ...bad.map((trap, index) => row(trap.what, failuresOf(trap, words[index], alarms), words[index]?.detail)),
+    row(
+      "malformed messages are counted",
+      counted >= expected ? [] : [`${counted} of ${expected} were counted`],
+      `${counted} counted`,
+    ),
+  ];
+}
+
+function failuresOf(trap: Trap, word: DrillWord | undefined, alarms: ReadonlySet<unknown>): string[] {
+  const failures: string[] = [];
+  if (word === undefined || !trap.answers.includes(word.answer))
+    failures.push(`it was answered ${word?.answer}: ${word?.detail}`);
+  if (trap.alarm !== undefined && !alarms.has(trap.alarm)) failures.push("no alarm stands in the log");
+  return failures;
+}
+
+function row(what: string, failures: string[], detail = ""): PreflightRow {
+  if (failures.length === 0) return { what, status: "held", detail: oneLine(detail, 200) };
+  return { what, status: "refuted", detail: oneLine(failures.join("; ")) };
+}

@@ -1,0 +1,45 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { OperatorError } from "../base/errors.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { doubtsOf } from "../sandbox/certificate.ts";
+import type { Driver } from "../sandbox/sandbox.ts";
+import { refuseUnknownOnes, sweep } from "../sandbox/sweep.ts";
+import { liveCycles } from "../stop/startWatchdog.ts";
+
+export type RecoverOptions = { drivers: readonly Driver[]; stateDir: string; clock: Clock; ledger: Ledger };
+
+/**
+ * What a crash left is ended before anything new begins: sandboxes by the journal, with a certificate each, then clones
+ * and other files of cycles that no longer live. Refuses to go on while something unknown bears our label, or while an
+ * end could not be shown.
+ */
+export async function recover({ drivers, stateDir, clock, ledger }: RecoverOptions): Promise<void> {
+  const swept = await sweep({ drivers, stateDir, clock, scope: "journal" });
+  for (const certificate of swept.certificates) {
+    ledger.append({
+      kind: "sandbox.swept",
+      actor: { kind: "cycle", name: "recover" },
+      cycle: null,
+      payload: { sandbox: certificate.sandbox, status: certificate.status, looks: certificate.looks },
+    });
+    if (certificate.status !== "destroyed") {
+      throw new OperatorError(
+        `${certificate.sandbox} of an earlier cycle could not be shown to be destroyed: ${doubtsOf(certificate)}`,
+        "end what is named there, then run weakdoor sweep",
+      );
+    }
+  }
+  await refuseUnknownOnes(drivers);
+  removeLeftovers(join(stateDir, "run"));
+}
+
+/** Directories of cycles that do not live: clones with fakes, sockets, logs of a gateway that was killed. */
+function removeLeftovers(runDirectory: string): void {
+  const alive = liveCycles();
+  for (const entry of readdirSync(runDirectory, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !/^c\d{8}-\d{6}-[0-9a-f]{6}$/.test(entry.name) || alive.has(entry.name)) continue;
+    rmSync(join(runDirectory, entry.name), { recursive: true, force: true });
+  }
+}

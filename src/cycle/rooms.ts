@@ -1,0 +1,183 @@
+import { messageOf, OperatorError, Stopped } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
+import type { Gateway, Guest } from "../egress/egress.ts";
+import { type Provisioned, provision } from "../sandbox/provision.ts";
+import {
+  type Confinement,
+  type Driver,
+  type DriverKind,
+  ISOLATIONS,
+  type Mount,
+  type Role,
+  STRICT,
+} from "../sandbox/sandbox.ts";
+import type { Clone, Declared } from "../stack/stack.ts";
+import type { Ground } from "./ground.ts";
+
+/** A sandbox with its guest joined to the gateway, and what is known about its inside. Leaving its scope ends it. */
+export type Room = AsyncDisposable & {
+  role: Role;
+  sandbox: Provisioned;
+  guest: Guest;
+  homePath: string;
+  workspacePath: string;
+  /** Of the agent's processes inside, as the stack declares it. */
+  env: Readonly<Record<string, string>>;
+  network: Declared["network"];
+  standIns: readonly { path: string }[];
+  /** Why this driver. */
+  why: string;
+};
+
+const HELLO_TIMEOUT_MS = 15_000;
+const LAB_UID = 65_534;
+
+export type Lab = Room & { isWeak: boolean };
+
+/** The researcher's sandbox: the strongest that really starts, with the workspace read-only and nothing else of the clone. */
+export async function labRoom(ground: Ground, gateway: Gateway, clone: Clone, declared: Declared): Promise<Lab> {
+  const { minimum, allowWeakIsolation } = ground.config.lab;
+  const failures: string[] = [];
+  for (const driver of strongestFirst(ground.drivers)) {
+    const isWeak = ISOLATIONS.indexOf(driver.isolation) < ISOLATIONS.indexOf(minimum);
+    if (isWeak && !allowWeakIsolation) break;
+    try {
+      const mounts: Mount[] = [
+        { kind: "tmpfs", path: "/tmp", sizeMiB: 64 },
+        { kind: "bind", source: clone.workspace, path: declared.workspacePath, mode: "ro" },
+      ];
+      const user = { uid: LAB_UID, gid: LAB_UID };
+      const room = await open(ground, gateway, driver, { role: "lab", mounts, confinement: STRICT, user, cwd: "/" });
+      const why = [
+        `the strongest that starts here (${driver.isolation}; the minimum is ${minimum})`,
+        ...failures,
+      ].join("; ");
+      return {
+        ...room,
+        homePath: "/nonexistent",
+        workspacePath: declared.workspacePath,
+        env: {},
+        network: "none",
+        standIns: [],
+        why,
+        isWeak,
+      };
+    } catch (thrown) {
+      if (thrown instanceof Stopped || ground.signal.aborted) throw thrown;
+      failures.push(`${driver.kind} did not start: ${messageOf(thrown)}`);
+    }
+  }
+  throw new OperatorError(
+    `no sandbox of at least ${minimum} starts on this machine for the lab${failures.length > 0 ? ` (${failures.join("; ")})` : ""}`,
+    "install runsc, or set lab.allowWeakIsolation: true to accept a weaker one, which every report will say",
+  );
+}
+
+/** A short-lived strict sandbox, for the preflight or a proof. */
+export async function scratchRoom(
+  ground: Ground,
+  gateway: Gateway,
+  wanted: { driver: DriverKind; name: string; mounts: readonly Mount[]; user?: { uid: number; gid: number } },
+): Promise<Room> {
+  const mounts: Mount[] = [{ kind: "tmpfs", path: "/tmp", sizeMiB: 64 }, ...wanted.mounts];
+  const opening: Opening = {
+    role: "scratch",
+    mounts,
+    confinement: STRICT,
+    user: wanted.user ?? { uid: LAB_UID, gid: LAB_UID },
+    cwd: "/",
+    name: wanted.name,
+  };
+  const room = await open(ground, gateway, driverOf(ground, wanted.driver), opening);
+  return {
+    ...room,
+    homePath: "/nonexistent",
+    workspacePath: "/nonexistent",
+    env: {},
+    network: "none",
+    standIns: [],
+    why: "",
+  };
+}
+
+export type Opening = {
+  role: Role;
+  mounts: readonly Mount[];
+  confinement: Confinement;
+  user: { uid: number; gid: number };
+  cwd: string;
+  /** Told apart from others of the same role. */
+  name?: string;
+};
+
+/** Provisions, joins the gateway, and waits for the shim's first word: a sandbox that does not speak has not started. */
+export async function open(ground: Ground, gateway: Gateway, driver: Driver, opening: Opening) {
+  const { cycle, stateDir, clock, signal, watchdog, image, config } = ground;
+  const { role, mounts, confinement, user, cwd } = opening;
+  return ground.stepper.inSandbox(async () => {
+    const sandbox = await provision(
+      driver,
+      {
+        name: `wd-${cycle}-${role}-${opening.name ?? "1"}`,
+        cycle,
+        role,
+        rootfs: image.rootfs,
+        guest: image.guest,
+        mounts,
+        env: {},
+        cwd,
+        uid: user.uid,
+        gid: user.gid,
+        limits: config.limits,
+        confinement,
+      },
+      { stateDir, clock, signal, watchdog, onCertificate: (certificate) => ground.onCertificate(certificate) },
+    );
+    try {
+      const guest = await gateway.attach({ name: sandbox.name, role, channel: sandbox.channel });
+      await firstWord(guest, sandbox);
+      ground.ledger.append({
+        kind: "sandbox.started",
+        actor: { kind: "cycle", name: "cycle" },
+        cycle,
+        payload: { sandbox: sandbox.name, driver: driver.kind, isolation: driver.isolation, role },
+      });
+      return { role, sandbox, guest, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
+    } catch (thrown) {
+      await sandbox.end();
+      throw thrown;
+    }
+  });
+}
+
+/** Throws, with what the first process said on standard error, when it ends or stays silent. */
+async function firstWord(guest: Guest, sandbox: Provisioned): Promise<void> {
+  const late = AbortSignal.timeout(HELLO_TIMEOUT_MS);
+  const silent = new Promise<never>((_resolve, reject) => {
+    late.addEventListener("abort", () => reject(new Error("its first process did not speak in time")), {
+      once: true,
+    });
+  });
+  try {
+    await Promise.race([guest.hello, silent]);
+  } catch (thrown) {
+    const said = oneLine(sandbox.stderrTail(), 400);
+    throw new Error(`${sandbox.name} did not start: ${messageOf(thrown)}${said === "" ? "" : `; it said: ${said}`}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** Throws OperatorError when that driver is not ready here. */
+export function driverOf(ground: Ground, kind: string): Driver {
+  const driver = ground.drivers.find((candidate) => candidate.kind === kind);
+  if (driver !== undefined) return driver;
+  throw new OperatorError(`${kind} is not ready on this machine`, "run weakdoor doctor to see what is");
+}
+
+/** Strongest isolation first; among equals the one without a daemon, which is one thing less that can hang. */
+function strongestFirst(drivers: readonly Driver[]): Driver[] {
+  const rank = (driver: Driver) =>
+    ISOLATIONS.indexOf(driver.isolation) * 2 + (driver.kind.startsWith("docker") ? 0 : 1);
+  return [...drivers].sort((a, b) => rank(b) - rank(a));
+}

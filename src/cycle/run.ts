@@ -1,0 +1,199 @@
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { asStopped, messageOf, OperatorError, Stopped } from "../base/errors.ts";
+import { newCycleId } from "../base/ids.ts";
+import type { Config } from "../config/config.ts";
+import type { ModelRelay } from "../egress/messages.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { openLedger } from "../ledger/open.ts";
+import { drivers } from "../sandbox/all.ts";
+import type { Certificate } from "../sandbox/certificate.ts";
+import { prepareImage } from "../sandbox/image.ts";
+import { runDirectoryOf } from "../sandbox/provision.ts";
+import type { Driver } from "../sandbox/sandbox.ts";
+import { startHeartbeat } from "../stop/heartbeat.ts";
+import { compactJournal } from "../stop/journal.ts";
+import { readLatch, setLatch } from "../stop/latch.ts";
+import { startWatchdog } from "../stop/startWatchdog.ts";
+import { watchLatch } from "../stop/watchLatch.ts";
+import { openStore } from "../store/openStore.ts";
+import type { Store } from "../store/store.ts";
+import { runCycle } from "./cycle.ts";
+import type { Ground } from "./ground.ts";
+import { realParts } from "./parts.ts";
+import { recover } from "./recover.ts";
+import { type Progress, stepper } from "./step.ts";
+import { takeLock } from "./turn.ts";
+import type { Written } from "./write.ts";
+
+export type RunOptions = {
+  config: Config;
+  stateDir: string;
+  reportsDir: string;
+  version: string;
+  model: ModelRelay | undefined;
+  dockerSocket: string | undefined;
+  clock: Clock;
+  /** SIGTERM and its like. */
+  signal: AbortSignal;
+  progress: Progress;
+};
+
+export type RunOutcome =
+  | { status: "complete"; written: Written; certificates: readonly Certificate[] }
+  | { status: "stopped"; reason: string; certificates: readonly Certificate[]; stoppedMs: number }
+  | { status: "failed"; error: unknown; certificates: readonly Certificate[] };
+
+/**
+ * One cycle with all that it stands on: the lock, the log, the store, what a crash left, the latch, the watchdog. However
+ * it ends, nothing of it is left running. Throws OperatorError when it may not start, Stopped when told to while it
+ * prepares.
+ */
+export async function runOnce(options: RunOptions): Promise<RunOutcome> {
+  const { stateDir, clock } = options;
+  refuseWhileLatched(stateDir);
+  mkdirSync(join(stateDir, "run"), { recursive: true, mode: 0o700 });
+  using _turn = takeLock(stateDir);
+  const ledger = openLedger(stateDir, { clock });
+  const store = openStore(stateDir);
+  try {
+    const ready = await readyDrivers(options);
+    await recover({ drivers: ready, stateDir, clock, ledger });
+    return await runOn(options, ready, ledger, store);
+  } finally {
+    store.close();
+    await ledger.close();
+  }
+}
+
+function refuseWhileLatched(stateDir: string): void {
+  const latch = readLatch(stateDir);
+  if (latch.status === "clear") return;
+  throw new OperatorError(
+    `the kill switch is set: ${latch.why} (${latch.who}, ${latch.at})`,
+    "a person undoes it: weakdoor rearm --reason TEXT",
+  );
+}
+
+async function readyDrivers({ stateDir, dockerSocket, signal }: RunOptions): Promise<Driver[]> {
+  const all = drivers({
+    runDirectory: runDirectoryOf(stateDir),
+    ...(dockerSocket === undefined ? {} : { dockerSocket }),
+  });
+  const checked = await Promise.all(all.map(async (driver) => ({ driver, ...(await driver.check(signal)) })));
+  const ready = checked.filter(({ status }) => status === "ready").map(({ driver }) => driver);
+  if (ready.length > 0) return ready;
+  throw new OperatorError(
+    "no isolation is ready on this machine",
+    "run: apt-get install -y bubblewrap runsc busybox-static",
+  );
+}
+
+async function runOn(options: RunOptions, ready: Driver[], ledger: Ledger, store: Store): Promise<RunOutcome> {
+  const { config, stateDir, clock } = options;
+  const cycle = newCycleId(clock);
+  const startedAt = clock.now();
+  const runDir = join(stateDir, "run", cycle);
+  mkdirSync(runDir, { mode: 0o700 });
+  const certificates: Certificate[] = [];
+  const stop = stopping(options);
+  const record = (outcome: string | null, summary: Record<string, unknown>, reportPath: string | null) =>
+    store.saveCycle({
+      id: cycle,
+      stack: config.stack.name,
+      startedAt: startedAt.toISOString(),
+      endedAt: outcome === null ? null : clock.now().toISOString(),
+      outcome,
+      summary,
+      reportPath,
+    });
+  const leaf = (kind: string, payload: Record<string, unknown>) =>
+    ledger.append({ kind, actor: { kind: "cycle", name: "cycle" }, cycle, payload });
+  using _heartbeat = startHeartbeat(stateDir, (error) =>
+    stop.now(new Error(`the heartbeat failed: ${messageOf(error)}`)),
+  );
+  await using watchdog = await startWatchdog({ stateDir, cycle });
+  void watchdog.died.then((reason) => stop.now(new Stopped(`the watchdog ended: ${reason}`)));
+  try {
+    record(null, {}, null);
+    leaf("cycle.started", { stack: config.stack.name, config: config.sha256, version: options.version });
+    const image = await prepareImage(join(stateDir, "cache"));
+    const steps = stepper({ cycle, ledger, clock, signal: stop.signal, progress: options.progress });
+    const ground: Ground = {
+      ...{ config, cycle, startedAt, stateDir, runDir, clock, ledger, store, watchdog, image, certificates },
+      version: options.version,
+      reportsDir: options.reportsDir,
+      model: options.model,
+      signal: stop.signal,
+      drivers: ready,
+      stepper: steps,
+      onCertificate(certificate) {
+        certificates.push(certificate);
+        leaf("sandbox.ended", { sandbox: certificate.sandbox, status: certificate.status, looks: certificate.looks });
+      },
+      onAlarm: (alarm) => void leaf("alarm.raised", { ...alarm }),
+    };
+    const written = await runCycle(realParts(ground), steps.step);
+    leaf("cycle.ended", { findings: written.report.findings.length, directory: written.directory });
+    record("complete", summaryOf(written), join(written.directory, "report.json"));
+    await ledger.checkpoint();
+    return { status: "complete", written, certificates };
+  } catch (thrown) {
+    const isStopped = stop.signal.aborted || thrown instanceof Stopped;
+    const error = isStopped ? asStopped(stop.signal.aborted ? stop.signal.reason : thrown) : thrown;
+    record(isStopped ? "stopped" : "failed", { reason: messageOf(error).slice(0, 500) }, null);
+    leaf(isStopped ? "cycle.stopped" : "cycle.failed", { reason: messageOf(error).slice(0, 500) });
+    await ledger.checkpoint();
+    if (isStopped) return { status: "stopped", reason: messageOf(error), certificates, stoppedMs: stop.sinceMs() };
+    return { status: "failed", error, certificates };
+  } finally {
+    stop[Symbol.dispose]();
+    await rm(runDir, { recursive: true, force: true });
+    compactJournal(stateDir);
+  }
+}
+
+/**
+ * The ways to stop, as one signal. A signal from the terminal sets the latch as well: a stop is a stop, whoever asks for
+ * it, and only a person undoes it.
+ */
+function stopping({ stateDir, clock, signal }: RunOptions) {
+  const controller = new AbortController();
+  let atMs = 0;
+  const now = (reason: unknown) => {
+    if (controller.signal.aborted) return;
+    atMs = clock.monotonicMs();
+    controller.abort(reason);
+  };
+  const onSignal = () => {
+    now(signal.reason);
+    setLatch(stateDir, { who: userInfo().username, why: messageOf(signal.reason) }, clock);
+  };
+  if (signal.aborted) onSignal();
+  else signal.addEventListener("abort", onSignal, { once: true });
+  const latch = watchLatch(stateDir, (state) => now(new Stopped(`${state.why} (${state.who})`)));
+  return {
+    signal: controller.signal,
+    now,
+    sinceMs: () => clock.monotonicMs() - atMs,
+    [Symbol.dispose]() {
+      signal.removeEventListener("abort", onSignal);
+      latch[Symbol.dispose]();
+    },
+  };
+}
+
+function summaryOf({ report }: Written): Record<string, unknown> {
+  const { findings, delta, drills, certificates } = report;
+  return {
+    findings: findings.length,
+    new: delta.new.length,
+    regressed: delta.regressed.length,
+    resolved: delta.resolved.length,
+    drillsRang: drills.filter(({ status }) => status === "rang").length,
+    destroyed: certificates.filter(({ status }) => status === "destroyed").length,
+  };
+}

@@ -1,0 +1,101 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { plantSentinel, type SentinelOutcome } from "../canaries/sentinel.ts";
+import type { Drill, DrillOutcome } from "../decoys/decoys.ts";
+import { runDrill } from "../decoys/drill.ts";
+import { plantServer, removeServer } from "../decoys/install.ts";
+import { persona } from "../guest/decoy/persona.ts";
+import { guestArgv } from "../sandbox/image.ts";
+import type { Clone } from "../stack/stack.ts";
+import type { Copy } from "./copy.ts";
+import type { Ground } from "./ground.ts";
+import type { Room } from "./rooms.ts";
+
+/** A host name that no allowlist names and nobody has a reason to know. */
+export function canaryHostOf(cycle: string): string {
+  return `${createHmac("sha256", cycle).update("canary-host").digest("hex").slice(0, 12)}.internal.example`;
+}
+
+/**
+ * Plants a decoy server, a sentinel file and a fake credential where the target can reach them, touches each of them and
+ * the canary host from inside, and takes the plants out again. The outcome of each carrier stands on its own.
+ */
+export async function drillTripwires(ground: Ground, target: Room, clone: Copy): Promise<DrillOutcome[]> {
+  const outcomes: DrillOutcome[] = [];
+  const run = async (drill: Drill) => {
+    const { ledger, clock, signal, stepper } = ground;
+    outcomes.push(await stepper.inSandbox(() => runDrill(drill, { guest: target.guest, ledger, clock, signal })));
+  };
+  await withDecoy(target, clone, (drill) => run(drill));
+  await run({
+    carrier: "fake-credential",
+    order: { touch: "fake-credential", url: "http://api.example.invalid/v1/whoami", value: clone.drillFake.value },
+    subject: clone.drillFake.id,
+  });
+  await withSentinel(ground, target, clone, run, outcomes);
+  const host = canaryHostOf(ground.cycle);
+  await run({ carrier: "canary-host", order: { touch: "canary-host", host }, subject: host });
+  return outcomes;
+}
+
+/** The decoy stands in the project's own list of MCP servers for as long as `touch` takes. */
+async function withDecoy(target: Room, clone: Clone, touch: (drill: Drill) => Promise<void>): Promise<void> {
+  const file = join(clone.workspace, ".mcp.json");
+  const isOurs = !existsSync(file);
+  if (isOurs) writeFileSync(file, '{\n  "mcpServers": {}\n}\n', { mode: 0o644, flag: "wx" });
+  const seed = randomBytes(8).toString("hex");
+  const { server } = persona(seed);
+  const [command, ...args] = guestArgv("decoy", [seed]);
+  const splice = plantServer(file, server, { command, args });
+  try {
+    const nonce = `shared/${randomBytes(6).toString("hex")}`;
+    const configFile = `${target.workspacePath}/.mcp.json`;
+    await touch({
+      carrier: "mcp-decoy",
+      order: { touch: "mcp-decoy", configFile, server, nonce },
+      subject: server,
+      nonce,
+    });
+  } finally {
+    const removed = removeServer(splice);
+    if (isOurs) rmSync(file);
+    if (removed.status !== "restored")
+      throw new Error(`the decoy could not be taken out of ${file}: ${removed.detail}`);
+  }
+}
+
+async function withSentinel(
+  ground: Ground,
+  target: Room,
+  clone: Clone,
+  run: (drill: Drill) => Promise<void>,
+  outcomes: DrillOutcome[],
+): Promise<void> {
+  const name = ".env.backup";
+  const subject = `workspace/${name}`;
+  const ring = () =>
+    ground.onAlarm({
+      carrier: "sentinel-file",
+      sandbox: target.sandbox.name,
+      subject,
+      detail: "its access time moved: somebody read it",
+      at: ground.clock.now().toISOString(),
+    });
+  const path = join(clone.workspace, name);
+  const planted: SentinelOutcome = plantSentinel(path, "# kept by hand\n", ring);
+  if (planted.status === "blind") {
+    outcomes.push({ status: "not-run", carrier: "sentinel-file", reason: planted.reason });
+    return;
+  }
+  try {
+    await run({
+      carrier: "sentinel-file",
+      order: { touch: "sentinel-file", path: `${target.workspacePath}/${name}` },
+      subject,
+    });
+  } finally {
+    planted.sentinel.stop();
+    rmSync(path);
+  }
+}

@@ -1,0 +1,194 @@
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeDurably } from "../base/files.ts";
+import type { DrillOutcome } from "../decoys/decoys.ts";
+import type { Gateway } from "../egress/egress.ts";
+import type { Reconciled } from "../findings/reconcile.ts";
+import type { CheckRun } from "../guest/observation.ts";
+import { boundaryOf } from "../probe/boundary.ts";
+import { renderHtml } from "../report/renderHtml.ts";
+import { renderMarkdown } from "../report/renderMarkdown.ts";
+import { type BoundaryRow, type DrillRow, Report } from "../report/report.ts";
+import type { Research } from "../researcher/researcher.ts";
+import type { Certificate } from "../sandbox/certificate.ts";
+import type { Copy } from "./copy.ts";
+import { egressTable } from "./egress.ts";
+import type { Ground } from "./ground.ts";
+import type { Judged } from "./judge.ts";
+import type { Measured, View } from "./measure.ts";
+import type { Persisted, Studied } from "./parts.ts";
+import type { Preflight } from "./preflight.ts";
+import type { Lab } from "./rooms.ts";
+import type { Target } from "./target.ts";
+import type { Mitigated } from "./trials.ts";
+
+/** Everything the steps handed on. */
+export type Results = {
+  stack: Studied;
+  clone: Copy;
+  gateway: Gateway;
+  target: Target;
+  lab: Lab;
+  preflight: Preflight;
+  measured: Measured;
+  drills: DrillOutcome[];
+  audit: { checks: CheckRun[] };
+  research: Research;
+  again: Persisted;
+  judged: Judged;
+  mitigated: Mitigated;
+  settled: Reconciled;
+  certificates: readonly Certificate[];
+};
+
+export type Written = { report: Report; directory: string };
+
+/** Composes the model, writes one file per format into `<reports>/<cycle>`, and keeps the egress log beside them. */
+export async function writeReport(ground: Ground, results: Results): Promise<Written> {
+  const checkpoint = await ground.ledger.checkpoint();
+  const report = Report.parse(reportOf(ground, results, checkpoint));
+  const directory = join(ground.reportsDir, ground.cycle);
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  writeDurably(join(directory, "report.json"), `${JSON.stringify(report, null, 2)}\n`, 0o644);
+  writeDurably(join(directory, "report.md"), renderMarkdown(report), 0o644);
+  writeDurably(join(directory, "report.html"), renderHtml(report), 0o644);
+  copyFileSync(results.gateway.logPath, join(directory, "egress.jsonl"));
+  return { report, directory };
+}
+
+function reportOf(ground: Ground, results: Results, checkpoint: string): Report {
+  const { config, cycle, clock, ledger, stepper, version } = ground;
+  const { stack, clone, target, lab, measured, research, judged, mitigated, settled, preflight } = results;
+  return {
+    version: 1,
+    cycle,
+    startedAt: ground.startedAt.toISOString(),
+    endedAt: clock.now().toISOString(),
+    stack: {
+      name: config.stack.name,
+      snapshot: stack.snapshot.hash,
+      agents: stack.snapshot.agents,
+      kernel: stack.snapshot.kernel,
+      files: stack.snapshot.files.length,
+    },
+    weakdoor: { version, node: process.version, config: config.sha256 },
+    target: {
+      driver: target.sandbox.driver,
+      isolation: target.sandbox.isolation,
+      boundary: measured.target.report.boundary,
+      runtime: measured.target.report.runtime,
+      why: target.why,
+      declaredAt: target.declared.declaredAt,
+      weakGround: target.plan.weakGround,
+    },
+    lab: {
+      driver: lab.sandbox.driver,
+      isolation: lab.sandbox.isolation,
+      boundary: measured.lab.report.boundary,
+      runtime: measured.lab.report.runtime,
+      why: lab.why,
+      isWeak: lab.isWeak,
+    },
+    subset: subsetOf(measured),
+    preflight: preflight.rows,
+    killDrillMs: preflight.killDrillMs,
+    clone: {
+      replaced: clone.replaced.map(({ file, kind, place, by }) => ({ file, kind, place, by })),
+      skipped: clone.skipped,
+      proof: clone.proof,
+    },
+    findings: settled.findings.filter(
+      (finding) => finding.state !== "resolved" || settled.resolved.includes(finding.id),
+    ),
+    delta: {
+      new: settled.new,
+      regressed: settled.regressed,
+      resolved: settled.resolved,
+      unchanged: settled.unchanged,
+      blind: settled.blind,
+    },
+    boundaries: [boundary("target", measured.target, ground), boundary("lab", measured.lab, ground)],
+    coverage: coverageOf(results),
+    observations: judged.observations,
+    persisted: results.again,
+    drills: results.drills.map(drillRow),
+    research: {
+      mode: config.research.mode,
+      candidates: research.candidates.length,
+      accepted: judged.found.length,
+      refused: judged.rejected.map(({ weakness, observation, reason }) => ({
+        weakness,
+        reason: `${reason}: ${observation}`,
+      })),
+      end: research.end.status === "finished" ? "finished" : `${research.end.status}: ${research.end.reason}`,
+      notes: research.candidates.filter(({ note }) => note !== "").map(({ weakness, note }) => ({ weakness, note })),
+      malformed: research.refused + Object.values(results.gateway.refused()).reduce((sum, n) => sum + n, 0),
+    },
+    egress: egressTable(results.gateway.logPath),
+    certificates: [...results.certificates],
+    withoutMitigation: mitigated.without,
+    ledger: { leaves: ledger.read().length, checkpoint },
+    timings: stepper.timings,
+  };
+}
+
+function subsetOf({ subset }: Measured): Report["subset"] {
+  if (subset.status !== "held")
+    return { status: "not-run", detail: "the cycle stops when it does not hold", excepted: [] };
+  const detail = `${subset.compared} rows compared, ${subset.unmeasured.length} could not be asked in the lab.`;
+  return { status: "held", detail, excepted: ["the gateway's own authorities", ...subset.excepted] };
+}
+
+function boundary(from: "target" | "lab", view: View, ground: Ground): BoundaryRow {
+  const intended = ground.config.intended.map(({ observation }) => observation);
+  return {
+    from,
+    categories: boundaryOf(view.observations, view.checks, intended).map((row) =>
+      row.status === "looked"
+        ? {
+            category: row.category,
+            intended: row.intended,
+            observed: row.observed,
+            unexplained: row.unexplained,
+            notLooked: "",
+            observations: row.unexplainedObservations.map(({ id }) => id),
+          }
+        : {
+            category: row.category,
+            intended: null,
+            observed: null,
+            unexplained: null,
+            notLooked: row.reason,
+            observations: [],
+          },
+    ),
+  };
+}
+
+/** Every check of every vantage, and a row for each thing that was declared and could not be repeated, or could not be read. */
+function coverageOf({ measured, audit, target, stack }: Results): CheckRun[] {
+  const declared = target.plan.notRepeated.map(({ what, why }) => ({
+    check: `declared: ${what}`.slice(0, 100),
+    category: "cross-boundary" as const,
+    from: "target" as const,
+    status: "skipped" as const,
+    reason: why.slice(0, 400),
+  }));
+  const unreadable = stack.discovered.problems.map(({ file, message }) => ({
+    check: `read ${file}`.slice(-100),
+    category: "tool-plane" as const,
+    from: "audit" as const,
+    status: "failed" as const,
+    reason: message.slice(0, 400),
+  }));
+  return [...measured.target.checks, ...measured.lab.checks, ...audit.checks, ...declared, ...unreadable];
+}
+
+function drillRow(outcome: DrillOutcome): DrillRow {
+  const { carrier, status } = outcome;
+  if (status === "rang")
+    return { carrier, status, latencyMs: outcome.latencyMs, leaf: outcome.leafSeq, detail: outcome.detail };
+  const detail =
+    status === "silent" ? `no alarm within ${Math.round(outcome.waitedMs)} ms; ${outcome.detail}` : outcome.reason;
+  return { carrier, status, latencyMs: null, leaf: null, detail };
+}

@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { Finding, Fingerprint } from "../findings/finding.ts";
+import { Category, CheckRun, Observation } from "../guest/observation.ts";
+import { Certificate } from "../sandbox/certificate.ts";
+
+/**
+ * The report: one model, stored whole, and one file per format that renders it. Rendering asks nothing of the world, so
+ * the same model gives the same bytes, years later and offline. What did not run stands before what was found.
+ */
+
+const Sandboxed = z.strictObject({
+  driver: z.string(),
+  isolation: z.string(),
+  boundary: z.string(),
+  runtime: z.string(),
+  /** Why this one: what was asked for, what was there. */
+  why: z.string(),
+});
+
+export const PreflightRow = z.strictObject({
+  what: z.string(),
+  status: z.enum(["held", "refuted", "not-run"]),
+  detail: z.string(),
+});
+export type PreflightRow = z.infer<typeof PreflightRow>;
+
+export const DrillRow = z.strictObject({
+  carrier: z.string(),
+  status: z.enum(["rang", "silent", "not-run"]),
+  latencyMs: z.number().nullable(),
+  /** Leaf of the ledger that holds the alarm. */
+  leaf: z.int().nullable(),
+  detail: z.string(),
+});
+export type DrillRow = z.infer<typeof DrillRow>;
+
+export const EgressRow = z.strictObject({
+  sandbox: z.string(),
+  authority: z.string(),
+  allowed: z.int(),
+  denied: z.int(),
+  reasons: z.array(z.string()),
+});
+export type EgressRow = z.infer<typeof EgressRow>;
+
+/** One sandbox's boundary: a row per category; a category nobody looked at has no numbers. */
+export const BoundaryRow = z.strictObject({
+  from: z.enum(["target", "lab"]),
+  categories: z.array(
+    z.strictObject({
+      category: Category,
+      intended: z.int().nullable(),
+      observed: z.int().nullable(),
+      unexplained: z.int().nullable(),
+      /** Why there are no numbers; empty otherwise. */
+      notLooked: z.string(),
+      /** Ids of the unexplained ones. */
+      observations: z.array(z.string()),
+    }),
+  ),
+});
+export type BoundaryRow = z.infer<typeof BoundaryRow>;
+
+export const Report = z.strictObject({
+  version: z.literal(1),
+  cycle: z.string(),
+  startedAt: z.string(),
+  endedAt: z.string(),
+  stack: z.strictObject({
+    name: z.string(),
+    snapshot: z.string(),
+    agents: z.array(z.strictObject({ kind: z.string(), version: z.string() })),
+    kernel: z.string(),
+    files: z.int(),
+  }),
+  weakdoor: z.strictObject({ version: z.string(), node: z.string(), config: z.string() }),
+  target: Sandboxed.extend({ declaredAt: z.string(), weakGround: z.array(z.string()) }),
+  lab: Sandboxed.extend({ isWeak: z.boolean() }),
+  subset: z.strictObject({
+    status: z.enum(["held", "refuted", "not-run"]),
+    detail: z.string(),
+    excepted: z.array(z.string()),
+  }),
+  preflight: z.array(PreflightRow),
+  killDrillMs: z.number().nullable(),
+  clone: z.strictObject({
+    replaced: z.array(z.strictObject({ file: z.string(), kind: z.string(), place: z.string(), by: z.string() })),
+    skipped: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
+    proof: z.strictObject({ files: z.int(), bytes: z.int(), values: z.int(), encodings: z.int() }),
+  }),
+  findings: z.array(Finding),
+  delta: z.strictObject({
+    new: z.array(Fingerprint),
+    regressed: z.array(Fingerprint),
+    resolved: z.array(Fingerprint),
+    unchanged: z.array(Fingerprint),
+    /** Open before, and not looked at this time. */
+    blind: z.array(z.strictObject({ finding: Fingerprint, reason: z.string() })),
+  }),
+  boundaries: z.array(BoundaryRow),
+  coverage: z.array(CheckRun),
+  observations: z.array(Observation),
+  persisted: z.strictObject({ widened: z.array(z.string()), narrowed: z.array(z.string()) }),
+  drills: z.array(DrillRow),
+  research: z.strictObject({
+    mode: z.string(),
+    candidates: z.int(),
+    accepted: z.int(),
+    refused: z.array(z.strictObject({ weakness: z.string(), reason: z.string() })),
+    end: z.string(),
+    /** A model's words; empty when scripted. */
+    notes: z.array(z.strictObject({ weakness: z.string(), note: z.string() })),
+    /** Guest messages that were too long, no JSON or of another shape. */
+    malformed: z.int(),
+  }),
+  egress: z.array(EgressRow),
+  certificates: z.array(Certificate),
+  /** Findings whose weakness has a mitigation that could not be offered here, and why. */
+  withoutMitigation: z.array(z.strictObject({ finding: Fingerprint, reasons: z.array(z.string()) })),
+  ledger: z.strictObject({ leaves: z.int(), checkpoint: z.string() }),
+  /** Wall time of each step in milliseconds; `sandboxMs` is the part spent waiting for sandboxes. */
+  timings: z.array(z.strictObject({ step: z.string(), ms: z.number(), sandboxMs: z.number() })),
+});
+export type Report = z.infer<typeof Report>;
+
+/** Findings worst first, then by title: the order of every format. */
+export function inOrder(findings: readonly Finding[]): Finding[] {
+  const rank = ["critical", "high", "medium", "low", "info"];
+  return [...findings].sort(
+    (a, b) =>
+      rank.indexOf(a.severity) - rank.indexOf(b.severity) ||
+      a.title.localeCompare(b.title) ||
+      a.id.localeCompare(b.id),
+  );
+}
+
+/** Coverage that a reader must know of: everything that did not simply run. */
+export function notRun(report: Report): CheckRun[] {
+  return report.coverage.filter((row) => row.status !== "ran");
+}
+
+/** What keeps this report from being taken at its word, one sentence each; empty when nothing does. */
+export function doubts(report: Report): string[] {
+  const doubts: string[] = [];
+  for (const row of report.preflight) {
+    if (row.status !== "held") doubts.push(`Preflight: ${row.what} (${row.status}): ${row.detail}`);
+  }
+  for (const drill of report.drills) {
+    if (drill.status !== "rang") doubts.push(`The ${drill.carrier} drill was ${drill.status}: ${drill.detail}`);
+  }
+  for (const certificate of report.certificates) {
+    if (certificate.status !== "destroyed")
+      doubts.push(`${certificate.sandbox} is UNVERIFIED: its end could not be shown.`);
+  }
+  if (report.lab.isWeak) doubts.push(`The lab ran weaker than its minimum: ${report.lab.why}`);
+  if (report.research.end !== "finished") doubts.push(`The researcher did not finish: ${report.research.end}`);
+  return doubts;
+}
