@@ -99,7 +99,7 @@ export function realParts(ground: Ground): Parts {
     mitigate: (judged, clone, gateway) => proveMitigations(ground, gateway, clone, judged.found, CATALOGUE),
     settle: (judged, mitigated) => settle(ground, judged, mitigated),
     async destroy({ target, lab, gateway, clone }) {
-      await Promise.all([gateway.cut("the cycle ends"), target.sandbox.end(), lab.sandbox.end()]);
+      await Promise.all([gateway.cut("the cycle ends"), target.end(), lab.end()]);
       await clone[Symbol.asyncDispose]();
       await rm(join(ground.runDir, "target"), { recursive: true, force: true });
       return ground.certificates;

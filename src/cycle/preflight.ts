@@ -23,7 +23,7 @@ export async function preflight(ground: Ground, gateway: Gateway, scratch: Room,
   const startMs = ground.clock.monotonicMs();
   await scratch.sandbox.kill();
   const killDrillMs = ground.clock.monotonicMs() - startMs;
-  const certificate = await scratch.sandbox.end();
+  const certificate = await scratch.end();
   rows.push({
     what: "a killed sandbox is certified destroyed",
     status: certificate.status === "destroyed" ? "held" : "refuted",

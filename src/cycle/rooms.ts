@@ -1,6 +1,7 @@
 import { messageOf, OperatorError, Stopped } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 import type { Gateway, Guest } from "../egress/egress.ts";
+import type { Certificate } from "../sandbox/certificate.ts";
 import { type Provisioned, provision } from "../sandbox/provision.ts";
 import {
   type Confinement,
@@ -19,6 +20,8 @@ export type Room = AsyncDisposable & {
   role: Role;
   sandbox: Provisioned;
   guest: Guest;
+  /** Ends the sandbox and tells what the looks found; its time counts as the sandbox's. */
+  end(): Promise<Certificate>;
   homePath: string;
   workspacePath: string;
   /** Of the agent's processes inside, as the stack declares it. */
@@ -142,7 +145,8 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
         cycle,
         payload: { sandbox: sandbox.name, driver: driver.kind, isolation: driver.isolation, role },
       });
-      return { role, sandbox, guest, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
+      const end = () => ground.stepper.inSandbox(() => sandbox.end());
+      return { role, sandbox, guest, end, [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose]() };
     } catch (thrown) {
       await sandbox.end();
       throw thrown;

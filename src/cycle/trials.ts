@@ -57,7 +57,7 @@ export async function proveMitigations(
       );
     }
   } finally {
-    await Promise.all(bench.stands.map((stand) => stand.room.sandbox.end()));
+    await Promise.all(bench.stands.map((stand) => stand.room.end()));
     await Promise.all(bench.stands.map((stand) => stand.clone[Symbol.asyncDispose]()));
   }
   return mitigated;
@@ -72,7 +72,12 @@ async function openBench(ground: Ground, gateway: Gateway): Promise<Bench> {
     const { user } = await readDeclared(clone, ground.config.target.declaredBy, originalOf(ground));
     giveTo(clone.root, user.uid, user.gid);
     const mounts = [{ kind: "bind" as const, source: clone.root, path: STACK_PATH, mode: "rw" as const }];
-    const room = await scratchRoom(ground, gateway, { driver: PROOF_DRIVER, name: `proof-${name}`, mounts, user: { uid: user.uid, gid: user.gid } });
+    const room = await scratchRoom(ground, gateway, {
+      driver: PROOF_DRIVER,
+      name: `proof-${name}`,
+      mounts,
+      user: { uid: user.uid, gid: user.gid },
+    });
     return { name, clone, room, rebuilt: 0 };
   };
   const [a, b] = await Promise.all([stand("A"), stand("B")]);
@@ -146,7 +151,7 @@ async function probeAgain(ground: Ground, gateway: Gateway, stand: Stand): Promi
     const measured = await probeRoom(ground, target, await hostFacts());
     return measured.status === "measured" ? measured.report.observations : { inconclusive: measured.reason };
   } finally {
-    await target.sandbox.end();
+    await target.end();
     await target[Symbol.asyncDispose]();
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, readdir, readlink } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
@@ -28,12 +28,16 @@ async function walk(path: string, name: string, entries: Map<string, string>): P
     entries.set(name, `directory ${meta}`);
     for (const child of (await readdir(path)).sort()) await walk(join(path, child), `${name}/${child}`, entries);
   } else if (stat.isSymbolicLink()) entries.set(name, `link ${meta} ${await readlink(path)}`);
-  else if (stat.isFile()) entries.set(name, `file ${meta} ${await contentHash(path)}`);
+  else if (stat.isFile()) entries.set(name, `file ${meta} ${await contentHash(path, stat.size)}`);
   else entries.set(name, `other ${meta}`);
 }
 
-async function contentHash(path: string): Promise<string> {
+/** A stream costs more than the file it reads when that is small, and a round trip takes hundreds of manifests. */
+const WHOLE_BYTES_MAX = 1024 * 1024;
+
+async function contentHash(path: string, bytes: number): Promise<string> {
   const hash = createHash("sha256");
+  if (bytes <= WHOLE_BYTES_MAX) return hash.update(await readFile(path)).digest("hex");
   await pipeline(createReadStream(path), hash);
   return hash.digest("hex");
 }

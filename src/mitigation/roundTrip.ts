@@ -13,20 +13,29 @@ import type { Scripts } from "./script.ts";
  * Anything that is not as promised makes it `refuted`; what could not be told makes it `not-run`. Neither is offered.
  */
 export async function roundTrip(input: RoundTripInput): Promise<RoundTrip> {
+  // Side by side: neither clone knows of the other.
+  const trials = await Promise.all(input.clones.map((clone, index) => onOne(clone, input, index === 0)));
+  const steps = trials.flatMap((one) => one.steps);
+  const broken = trials.find((one) => one.broken !== undefined)?.broken;
+  if (broken === undefined) return { status: "proved", reason: "", steps };
+  return { status: broken.status, reason: broken.message.slice(0, 400), steps };
+}
+
+/** There and back on one clone; on the first also what happens when a run is cut off and when the files have drifted. */
+async function onOne(clone: CloneTrial, input: RoundTripInput, isFirst: boolean) {
   const steps: RoundTrip["steps"] = [];
+  const trial = trialOn(clone, input, steps);
   try {
-    for (const [i, clone] of input.clones.entries()) {
-      const trial = trialOn(clone, input, steps);
-      await thereAndBack(trial);
-      if (i > 0) continue;
+    await thereAndBack(trial);
+    if (isFirst) {
       await cutOff(trial);
       await drifted(trial);
     }
   } catch (thrown) {
-    if (thrown instanceof Broken) return { status: thrown.status, reason: thrown.message.slice(0, 400), steps };
+    if (thrown instanceof Broken) return { steps, broken: thrown };
     throw thrown;
   }
-  return { status: "proved", reason: "", steps };
+  return { steps, broken: undefined };
 }
 
 export type RoundTripInput = {
