@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
-import { findProcesses, holdsName, killProcess, processId } from "../stop/processes.ts";
+import { killProcess, processId } from "../stop/processes.ts";
 import type { SandboxSpec } from "./sandbox.ts";
 
 /**
@@ -22,10 +22,10 @@ export function findCgroups(mount: string = MOUNT): Cgroups {
   const version = existsSync(join(mount, "cgroup.controllers")) ? 2 : 1;
   try {
     for (const root of rootsOf(version, mount)) {
-      mkdirSync(join(root, PARENT), { recursive: true });
+      makeDirectory(join(root, PARENT));
       if (version === 2) enableControllers(mount);
       const trial = join(root, PARENT, `trial-${process.pid}`);
-      mkdirSync(trial, { recursive: true });
+      makeDirectory(trial);
       rmdirSync(trial);
     }
     return { status: "usable", version, mount };
@@ -46,7 +46,7 @@ export function cgroupsOf(cgroups: Cgroups, name: string): string[] {
 export function makeCgroups(cgroups: Cgroups, name: string, limits: SandboxSpec["limits"]): string[] {
   if (cgroups.status === "unusable") return [];
   const directories = cgroupsOf(cgroups, name);
-  for (const directory of directories) mkdirSync(directory, { recursive: true });
+  for (const directory of directories) makeDirectory(directory);
   const write = (file: string, value: string): void => {
     for (const directory of directories)
       if (existsSync(join(directory, file))) writeFileSync(join(directory, file), value);
@@ -91,10 +91,13 @@ export function listCgroups(cgroups: Cgroups): string[] {
   return names.filter((entry) => entry.isDirectory() && entry.name.startsWith("wd-")).map((entry) => entry.name);
 }
 
-/** SIGKILL to every process whose command line or control group bears the name. */
-export function killByName(name: string): void {
-  for (const found of findProcesses((p) => holdsName(p.commandLine, name) || holdsName(p.cgroup, name)))
-    killProcess(found);
+/** One level only: asked for more, Node never comes back where the kernel says ENOENT to a mkdir in its own file systems. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "EEXIST") throw thrown;
+  }
 }
 
 function killMembers(directory: string): void {

@@ -1,0 +1,55 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { cgroupsOf, findCgroups, listCgroups, makeCgroups } from "../../src/sandbox/cgroup.ts";
+
+/** Directories that look like a cgroup mount: the real one is used by every sandbox of the contract. */
+let mount: string;
+beforeEach(() => {
+  mount = mkdtempSync(join(tmpdir(), "wd-cgroup-"));
+});
+afterEach(() => rmSync(mount, { recursive: true, force: true }));
+
+const LIMITS = { memoryMiB: 256, cpus: 1.5, pids: 99 };
+
+test("where nothing can be made, the reason is said and nothing is limited", () => {
+  const blocked = findCgroups("/proc/self/nothing");
+  expect(blocked).toMatchObject({ status: "unusable", reason: expect.stringContaining("/proc/self/nothing") });
+  expect(makeCgroups(blocked, "wd-x-scratch-1", LIMITS)).toEqual([]);
+  expect(listCgroups(blocked)).toEqual([]);
+});
+
+test("version 1: one group a controller, each with its limits", () => {
+  for (const controller of ["memory", "pids", "cpu"]) mkdirSync(join(mount, controller));
+  const cgroups = findCgroups(mount);
+  expect(cgroups).toEqual({ status: "usable", version: 1, mount });
+  for (const directory of cgroupsOf(cgroups, "wd-x-scratch-1")) mkdirSync(directory, { recursive: true });
+  const [memory = "", pids = "", cpu = ""] = cgroupsOf(cgroups, "wd-x-scratch-1");
+  for (const [directory, file] of [
+    [memory, "memory.limit_in_bytes"],
+    [pids, "pids.max"],
+    [cpu, "cpu.cfs_quota_us"],
+  ] as const)
+    writeFileSync(join(directory, file), "");
+  expect(makeCgroups(cgroups, "wd-x-scratch-1", LIMITS)).toEqual([memory, pids, cpu]);
+  expect(readFileSync(join(memory, "memory.limit_in_bytes"), "utf8")).toBe("268435456");
+  expect(readFileSync(join(pids, "pids.max"), "utf8")).toBe("99");
+  expect(readFileSync(join(cpu, "cpu.cfs_quota_us"), "utf8")).toBe("150000");
+  expect(existsSync(join(cpu, "memory.limit_in_bytes"))).toBe(false);
+  expect(listCgroups(cgroups)).toContain("wd-x-scratch-1");
+});
+
+test("version 2: one group with all limits, its controllers handed down", () => {
+  writeFileSync(join(mount, "cgroup.controllers"), "cpu memory pids");
+  const cgroups = findCgroups(mount);
+  expect(cgroups).toEqual({ status: "usable", version: 2, mount });
+  expect(readFileSync(join(mount, "weakdoor/cgroup.subtree_control"), "utf8")).toBe("+memory +pids +cpu");
+  const [directory = ""] = cgroupsOf(cgroups, "wd-x-lab-1");
+  mkdirSync(directory, { recursive: true });
+  for (const file of ["memory.max", "cpu.max", "pids.max"]) writeFileSync(join(directory, file), "");
+  makeCgroups(cgroups, "wd-x-lab-1", LIMITS);
+  expect(readFileSync(join(directory, "memory.max"), "utf8")).toBe("268435456");
+  expect(readFileSync(join(directory, "cpu.max"), "utf8")).toBe("150000 100000");
+  expect(readFileSync(join(directory, "pids.max"), "utf8")).toBe("99");
+});
