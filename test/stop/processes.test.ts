@@ -12,8 +12,8 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-async function start(program: string, args: string[]): Promise<number> {
-  const child = spawn(program, args, { stdio: "ignore" });
+async function start(program: string, args: string[], argv0 = program): Promise<number> {
+  const child = spawn(program, args, { argv0, stdio: "ignore" });
   children.push(child);
   await once(child, "spawn");
   if (child.pid === undefined) throw new Error("no pid");
@@ -63,7 +63,7 @@ test("a zombie is dead", async () => {
 
 test("processes are found by their command line, and never the one who looks", async () => {
   const name = `wd-test-${process.pid}`;
-  const pid = await start("sh", ["-c", "sleep 300; true", name]);
+  const pid = await start("sleep", ["300"], name);
   expect(findProcesses((p) => holdsName(p.commandLine, name)).map((p) => p.pid)).toEqual([pid]);
   expect(findProcesses((p) => p.pid === process.pid || p.pid === process.ppid)).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { type Driver, type Sandbox, type SandboxSpec, STRICT } from "../../src/s
 import { findProcesses, holdsName, killProcess } from "../../src/stop/processes.ts";
 
 /**
- * A driver whose sandboxes are real processes that bear the name in their arguments, for tests of what happens around a
+ * A driver whose sandboxes are real processes that bear the name in their command line, for tests of what happens around a
  * sandbox. Each fault is one that a real backend was seen to have.
  */
 export type Faults = {
@@ -37,7 +37,7 @@ export function fakeDriver(
     cannot: [],
     check: () => Promise.resolve({ status: "ready", version: "fake" }),
     async create(spec): Promise<Sandbox> {
-      const child = spawn("sh", ["-c", "sleep 300; :", spec.name], { stdio: "ignore", detached: true });
+      const child = spawn("sleep", ["300"], { argv0: spec.name, stdio: "ignore", detached: true });
       await once(child, "spawn");
       const pid = child.pid ?? 0;
       spawned(pid);
@@ -59,8 +59,8 @@ export function fakeDriver(
     },
     list() {
       if (faults.listFails) return Promise.reject(new Error("the backend does not answer"));
-      const names = findProcesses((p) => p.commandLine.startsWith(`sh -c sleep 300; : wd-${cycle}-`)).map(
-        (p) => p.commandLine.split(" ").at(-1) ?? "",
+      const names = findProcesses((p) => p.commandLine.startsWith(`wd-${cycle}-`)).map(
+        (p) => p.commandLine.split(" ")[0] ?? "",
       );
       return Promise.resolve(names);
     },

@@ -13,11 +13,11 @@ const [stateDir = "", cycle = "", staleMs = ""] = process.argv.slice(2);
 const watchdog = await startWatchdog({ stateDir, cycle, staleMs: Number(staleMs), heartbeatMs: 50 });
 const name = `wd-${cycle}-lab-1`;
 const at = new Date().toISOString();
-const gateway = leak("sleep", ["300"]);
-const recorded = leak("sh", ["-c", "trap '' TERM; sleep 300; :"]);
+const gateway = leak("sleep");
+const recorded = leak("sleep");
 // Not recorded, but bears the name; and one that the journal never heard of.
-const helper = leak("sh", ["-c", "sleep 300; :", name]);
-const unheard = leak("sh", ["-c", "sleep 300; :", `wd-${cycle}-target-7`]);
+const helper = leak(name);
+const unheard = leak(`wd-${cycle}-target-7`);
 
 appendEntry(stateDir, { kind: "gateway", cycle, process: identify(gateway), at });
 appendEntry(stateDir, { kind: "intent", cycle, name, driver: "fake", hints: {}, at, deadline: at });
@@ -30,10 +30,10 @@ for await (const line of process.stdin) {
 }
 await watchdog.done();
 
-function leak(program: string, args: string[]): number {
-  const child = spawn(program, args, { detached: true, stdio: "ignore" });
+function leak(argv0: string): number {
+  const child = spawn("sleep", ["300"], { argv0, detached: true, stdio: "ignore" });
   child.unref();
-  if (child.pid === undefined) throw new Error(`${program} did not start`);
+  if (child.pid === undefined) throw new Error("sleep did not start");
   return child.pid;
 }
 

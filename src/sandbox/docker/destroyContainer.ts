@@ -1,7 +1,8 @@
 import { sleep } from "../../base/clock.ts";
 import { ENGINE_DEADLINE_MS, type EngineAnswer, isEnginesOwn, removeContainer } from "../../stop/engineRoute.ts";
 import { killProcess } from "../../stop/processes.ts";
-import { containerProcesses } from "./dockerLooks.ts";
+import { removeCgroups } from "../cgroup.ts";
+import { cgroupsNamed, containerProcesses } from "./dockerLooks.ts";
 import { type DockerRecord, dropRecord } from "./record.ts";
 
 type Parts = { socket: string; runDirectory: string; record: DockerRecord | undefined };
@@ -27,6 +28,8 @@ export async function destroyContainer(name: string, { socket, runDirectory, rec
     for (const one of living()) if (!isSparing || !isEnginesOwn(one.commandLine)) killProcess(one);
     await sleep(POLL_MS);
   }
+  // A runtime that died half-way through a create leaves its control groups behind, and the engine does not know of them.
+  if (record !== undefined && answer.status === "gone") await removeCgroups(cgroupsNamed(record.id));
   if (answer.status === "gone" && living().length === 0) dropRecord(runDirectory, name);
 }
 

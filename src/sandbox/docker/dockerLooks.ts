@@ -43,12 +43,17 @@ export function cgroupsOf(pid: number, id: string): string[] {
   });
 }
 
+/** Every control group of this container, whoever its processes were. */
+export function cgroupsNamed(id: string): string[] {
+  return directoriesHolding(CGROUP_ROOT, id);
+}
+
 const CGROUP_ROOT = "/sys/fs/cgroup";
 
 function lookForId({ id, netns }: DockerRecord): Look[] {
   return [
     look("processes by container id", () => processesOf(id)),
-    look("cgroups by container id", () => directoriesHolding(CGROUP_ROOT, id)),
+    look("cgroups by container id", () => cgroupsNamed(id)),
     look("mounts by container id", () => mountsHolding(id)),
     look("network namespace", () => (netns === undefined ? [] : mountsAt(netns))),
   ];
