@@ -21,25 +21,35 @@ const STAMP = join(ROOT, "node_modules/.weakdoor-lock");
 const TOOLS = [
   { program: "bwrap", package: "bubblewrap", why: "a sandbox without a daemon" },
   { program: "runsc", package: "runsc", why: "gVisor, the researcher's sandbox" },
-  { program: "busybox", package: "busybox-static", why: "the root file system of the sandboxes", isThere: hasStaticBusybox },
+  {
+    program: "busybox",
+    package: "busybox-static",
+    why: "the root file system of the sandboxes",
+    isThere: hasStaticBusybox,
+  },
   { program: "git", package: "git", why: "the history of a cloned workspace" },
   { program: "ssh-keygen", package: "openssh-client", why: "signatures of approvals" },
 ];
-const TEST_TOOLS = [{ program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" }];
+const TEST_TOOLS = [
+  { program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" },
+];
 
 main(process.argv.slice(2));
 
 function main(argv) {
   const isForTests = argv.includes("--test");
   if (process.platform !== "linux") stop("weakdoor runs on Linux only", "use a Linux machine or virtual machine");
-  if (Number(process.versions.node.split(".")[0]) < 20) stop(`Node ${process.version} is too old`, "install Node 20 or newer");
+  if (Number(process.versions.node.split(".")[0]) < 20)
+    stop(`Node ${process.version} is too old`, "install Node 20 or newer");
   installPackages();
   installTools(isForTests ? [...TOOLS, ...TEST_TOOLS] : TOOLS);
   if (isForTests) installTestAgents();
 }
 
 function installPackages() {
-  const lock = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .digest("hex");
   if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== lock) {
     say("installing the npm packages of package-lock.json into node_modules, Node 24 among them");
     installLocked(ROOT);
@@ -47,7 +57,10 @@ function installPackages() {
   }
   const version = spawnSync(NODE, ["--version"], { encoding: "utf8" }).stdout?.trim() ?? "";
   if (!/^v(2[4-9]|[3-9]\d)\./.test(version)) {
-    stop(`node_modules/.bin/node is ${version || "not runnable"}, not Node 24`, "remove node_modules and start again");
+    stop(
+      `node_modules/.bin/node is ${version || "not runnable"}, not Node 24`,
+      "remove node_modules and start again",
+    );
   }
 }
 
@@ -57,7 +70,8 @@ function installTools(tools) {
   const names = missing.map((tool) => tool.package);
   const command = `apt-get install -y --no-install-recommends ${names.join(" ")}`;
   for (const tool of missing) say(`missing: ${tool.package} (${tool.why})`);
-  if (!isOnPath("apt-get")) stop("isolation is missing and there is no apt-get here", `install by hand: ${names.join(" ")}`);
+  if (!isOnPath("apt-get"))
+    stop("isolation is missing and there is no apt-get here", `install by hand: ${names.join(" ")}`);
   if (process.getuid?.() !== 0) stop("isolation is missing and only root may install it", `run: sudo ${command}`);
   say(`will run: ${command}`);
   // RUNLEVEL=1 keeps Debian's maintainer scripts from starting a service: nobody asked for a running engine.
@@ -65,14 +79,17 @@ function installTools(tools) {
   run("apt-get", ["-qq", "update"], "/", env);
   const apt = run("apt-get", ["-qq", ...command.split(" ").slice(1)], "/", env);
   const still = missing.filter((tool) => !(tool.isThere ?? (() => isOnPath(tool.program)))());
-  if (apt !== 0 || still.length > 0) stop(`could not install ${still.map((t) => t.package).join(", ")}`, `run: ${command}`);
+  if (apt !== 0 || still.length > 0)
+    stop(`could not install ${still.map((t) => t.package).join(", ")}`, `run: ${command}`);
 }
 
 /** Real agent CLIs, so that a test can let them write their own configuration files. */
 function installTestAgents() {
   const agents = join(ROOT, "test/agents");
   if (!existsSync(join(agents, "package-lock.json"))) return;
-  const lock = createHash("sha256").update(readFileSync(join(agents, "package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(agents, "package-lock.json")))
+    .digest("hex");
   const stamp = join(agents, "node_modules/.weakdoor-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   say("installing Claude Code and Codex below test/agents, for the tests alone");
@@ -86,7 +103,8 @@ function installTestAgents() {
  */
 function installLocked(directory) {
   const status = run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], directory);
-  if (status !== 0) stop(`npm install failed in ${directory}`, "see its message above; a first run needs the npm registry");
+  if (status !== 0)
+    stop(`npm install failed in ${directory}`, "see its message above; a first run needs the npm registry");
 }
 
 function hasStaticBusybox() {
@@ -121,5 +139,6 @@ function say(line) {
 
 function stop(message, hint) {
   process.stderr.write(`weakdoor: ${message}\nhint: ${hint}\n`);
+  // oxlint-disable-next-line unicorn/no-process-exit -- this script is a program of its own, and nothing goes on after it says stop
   process.exit(2);
 }

@@ -24,8 +24,21 @@ export async function runCycle(parts: Parts, step: Step): Promise<Written> {
   const certificates = await step("destroy", () => parts.destroy({ target, lab, gateway, clone }));
   return step("report", () =>
     parts.report({
-      ...{ stack, clone, gateway, target, lab, preflight, measured, drills, audit },
-      ...{ research, again, judged, mitigated, settled, certificates },
+      stack,
+      clone,
+      gateway,
+      target,
+      lab,
+      preflight,
+      measured,
+      drills,
+      audit,
+      research,
+      again,
+      judged,
+      mitigated,
+      settled,
+      certificates,
     }),
   );
 }

@@ -68,7 +68,7 @@ export async function measureRoom(ground: Ground, room: Room): Promise<View> {
   const measured = await probeRoom(ground, room, host);
   if (measured.status === "refused") throw new Error(`the probe in the ${room.role}: ${measured.reason}`);
   const outside = await lookFromOutside(room.sandbox.pid, host.namespaces);
-  const { contradictory } = compareViews(measured.report, outside);
+  const contradictory = [...compareViews(measured.report, outside).contradictory, ...unheard(room, measured.report)];
   const disputed = new Set(contradictory.map((row) => row.id));
   const report = {
     ...measured.report,
@@ -79,6 +79,23 @@ export async function measureRoom(ground: Ground, room: Room): Promise<View> {
     observations: [...report.observations, ...outside.observations],
     checks: [...report.checks, ...outside.checks],
   };
+}
+
+/** Stand-ins that the inside says it reached while nobody came to our end of them: the guest's word against what we saw. */
+function unheard(room: Room, report: ProbeReport): Observation[] {
+  const silent = room.standIns.filter((standIn) => standIn.touches() === 0).map(({ path }) => path);
+  return report.observations
+    .filter(
+      (row) =>
+        row.verdict === "decoy-reached" &&
+        row.access.includes("connect") &&
+        silent.some((path) => row.id.endsWith(`:${path}`)),
+    )
+    .map((row) => ({
+      ...row,
+      verdict: "contradictory" as const,
+      detail: "said to be reached, and nobody connected to our end of it",
+    }));
 }
 
 export async function probeRoom(

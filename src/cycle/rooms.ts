@@ -27,7 +27,8 @@ export type Room = AsyncDisposable & {
   /** Of the agent's processes inside, as the stack declares it. */
   env: Readonly<Record<string, string>>;
   network: Declared["network"];
-  standIns: readonly { path: string }[];
+  /** By their path inside, with how often each was connected to as seen from outside. */
+  standIns: readonly { path: string; touches(): number }[];
   /** Why this driver. */
   why: string;
 };

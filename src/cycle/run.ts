@@ -14,7 +14,6 @@ import type { Certificate } from "../sandbox/certificate.ts";
 import { prepareImage } from "../sandbox/image.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
 import type { Driver } from "../sandbox/sandbox.ts";
-import { startHeartbeat } from "../stop/heartbeat.ts";
 import { compactJournal } from "../stop/journal.ts";
 import { readLatch, setLatch } from "../stop/latch.ts";
 import { startWatchdog } from "../stop/startWatchdog.ts";
@@ -112,9 +111,6 @@ async function runOn(options: RunOptions, ready: Driver[], ledger: Ledger, store
     });
   const leaf = (kind: string, payload: Record<string, unknown>) =>
     ledger.append({ kind, actor: { kind: "cycle", name: "cycle" }, cycle, payload });
-  using _heartbeat = startHeartbeat(stateDir, (error) =>
-    stop.now(new Error(`the heartbeat failed: ${messageOf(error)}`)),
-  );
   await using watchdog = await startWatchdog({ stateDir, cycle });
   void watchdog.died.then((reason) => stop.now(new Stopped(`the watchdog ended: ${reason}`)));
   try {
@@ -123,7 +119,17 @@ async function runOn(options: RunOptions, ready: Driver[], ledger: Ledger, store
     const image = await prepareImage(join(stateDir, "cache"));
     const steps = stepper({ cycle, ledger, clock, signal: stop.signal, progress: options.progress });
     const ground: Ground = {
-      ...{ config, cycle, startedAt, stateDir, runDir, clock, ledger, store, watchdog, image, certificates },
+      config,
+      cycle,
+      startedAt,
+      stateDir,
+      runDir,
+      clock,
+      ledger,
+      store,
+      watchdog,
+      image,
+      certificates,
       version: options.version,
       reportsDir: options.reportsDir,
       model: options.model,

@@ -35,7 +35,7 @@ export function stepper(input: {
     ledger.append({ kind, actor: { kind: "cycle", name: "cycle" }, cycle, payload });
   return {
     timings,
-    inSandbox: watch.during,
+    inSandbox: (wait) => watch.during(wait),
     async step(name, work) {
       throwIfStopped(signal);
       leaf("step.started", { step: name });

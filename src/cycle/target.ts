@@ -35,8 +35,16 @@ export async function openTarget(
 ): Promise<Target> {
   const directory = join(ground.runDir, "target", label);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const touched: string[] = [];
-  const plan = await planTarget({ declared, clone, directory, onTouch: (path) => touched.push(path) });
+  const onTouch = (path: string): void => {
+    const payload = { path, target: label };
+    ground.ledger.append({
+      kind: "stand-in.touched",
+      actor: { kind: "cycle", name: "cycle" },
+      cycle: ground.cycle,
+      payload,
+    });
+  };
+  const plan = await planTarget({ declared, clone, directory, onTouch });
   const { uid, gid } = declared.user;
   for (const tree of [directory, clone.home, clone.workspace]) giveTo(tree, uid, gid);
   const { driver, why } = chooseDriver(ground, declared);
@@ -50,10 +58,10 @@ export async function openTarget(
       cwd: "/",
       name: label,
     });
-    const sources = new Set(plan.standIns.map((standIn) => standIn.path));
-    const standIns = plan.mounts.flatMap((mount) =>
-      mount.kind === "bind" && sources.has(mount.source) ? [{ path: mount.path }] : [],
-    );
+    const standIns = plan.mounts.flatMap((mount) => {
+      const standIn = mount.kind === "bind" ? plan.standIns.find(({ path }) => path === mount.source) : undefined;
+      return standIn === undefined ? [] : [{ path: mount.path, touches: () => standIn.touches() }];
+    });
     return {
       ...room,
       homePath: declared.homePath,
@@ -81,7 +89,7 @@ export type PlanOptions = {
   /** A directory of ours for stand-ins, outside the clone. */
   directory: string;
   /** Called when a stand-in is touched, with the path at which it stands inside. */
-  onTouch(path: string): void;
+  onTouch: (path: string) => void;
 };
 
 export async function planTarget({ declared, clone, directory, onTouch }: PlanOptions): Promise<TargetPlan> {

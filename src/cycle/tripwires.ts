@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { plantSentinel, type SentinelOutcome } from "../canaries/sentinel.ts";
 import type { Drill, DrillOutcome } from "../decoys/decoys.ts";
 import { runDrill } from "../decoys/drill.ts";
-import { plantServer, removeServer } from "../decoys/install.ts";
+import { plantServer, removeServer, type Splice } from "../decoys/install.ts";
 import { persona } from "../guest/decoy/persona.ts";
 import { guestArgv } from "../sandbox/image.ts";
 import type { Clone } from "../stack/stack.ts";
@@ -58,11 +58,16 @@ async function withDecoy(target: Room, clone: Clone, touch: (drill: Drill) => Pr
       nonce,
     });
   } finally {
-    const removed = removeServer(splice);
-    if (isOurs) rmSync(file);
-    if (removed.status !== "restored")
-      throw new Error(`the decoy could not be taken out of ${file}: ${removed.detail}`);
+    takeOut(splice, isOurs);
   }
+}
+
+/** Throws when the file is not what it was before: then the audit would read something of ours. */
+function takeOut(splice: Splice, isOurs: boolean): void {
+  const removed = removeServer(splice);
+  if (isOurs) rmSync(splice.file);
+  if (removed.status === "restored") return;
+  throw new Error(`the decoy could not be taken out of ${splice.file}: ${removed.detail}`);
 }
 
 async function withSentinel(

@@ -7,7 +7,9 @@ import type { Figure, Measured } from "./figure.ts";
  * the ratio of the two. A goal that is missed is said and makes the exit code 1; no absolute figure is a promise.
  */
 const { values, positionals } = parseArgs({ options: { json: { type: "boolean" } }, allowPositionals: true });
-const chosen = benches.filter((bench) => positionals.length === 0 || positionals.some((name) => bench.name.startsWith(name)));
+const chosen = benches.filter(
+  (bench) => positionals.length === 0 || positionals.some((name) => bench.name.startsWith(name)),
+);
 if (chosen.length === 0) {
   process.stderr.write(`no bench of that name; there are: ${benches.map((bench) => bench.name).join(", ")}\n`);
   process.exitCode = 2;
@@ -43,7 +45,8 @@ function figureOf(measured: Measured): Figure {
 }
 
 function line(figure: Figure): string {
-  const beside = figure.baseline === null ? "" : `  baseline ${figure.baseline} ${figure.unit}, ratio ${figure.ratio}`;
+  const beside =
+    figure.baseline === null ? "" : `  baseline ${figure.baseline} ${figure.unit}, ratio ${figure.ratio}`;
   const goal = figure.goal === null ? "" : `  ${figure.met === true ? "met" : "MISSED"}: ${figure.goal}`;
   return `${figure.name.padEnd(44)} ${figure.value} ${figure.unit} (${figure.min} to ${figure.max}, ${figure.runs} runs)${beside}${goal}`;
 }

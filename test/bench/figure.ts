@@ -35,7 +35,7 @@ export async function sideBySide(runs: number, once: () => Promise<number>, bare
   return { values, baseline };
 }
 
-export async function milliseconds(work: () => Promise<unknown> | unknown): Promise<number> {
+export async function milliseconds(work: () => unknown): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
