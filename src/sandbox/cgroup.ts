@@ -2,33 +2,34 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { killProcess, processId } from "../stop/processes.ts";
-import type { SandboxSpec } from "./sandbox.ts";
+import type { DriverKind, SandboxSpec } from "./sandbox.ts";
 
 /**
- * The kernel's limits on a tree of processes, in a control group of our own: `weakdoor/<name>` in each hierarchy of
- * version 1, or in the one of version 2. It also names every process of the sandbox, whatever that does to its command line.
+ * The kernel's limits on a tree of processes, in a control group of our own: `weakdoor-<kind>/<name>` in each
+ * hierarchy of version 1, or in the one of version 2. It also names every process of the sandbox, whatever that does to its command line.
  */
 export type Cgroups =
-  | { status: "usable"; version: 1 | 2; mount: string }
+  | { status: "usable"; version: 1 | 2 /** Of this backend, one a hierarchy. */; parents: readonly string[] }
   /** No limit can be set, and why. */
   | { status: "unusable"; reason: string };
 
 const MOUNT = "/sys/fs/cgroup";
-const PARENT = "weakdoor";
 const CONTROLLERS_V1 = ["memory", "pids", "cpu"] as const;
 
-/** Tries it: a directory is made and removed. Changes nothing but `weakdoor` itself, which stays. */
-export function findCgroups(mount: string = MOUNT): Cgroups {
+/** Tries it: a directory is made and removed. Changes nothing but the backend's own parent directory, which stays. */
+export function findCgroups(kind: DriverKind, mount: string = MOUNT): Cgroups {
   const version = existsSync(join(mount, "cgroup.controllers")) ? 2 : 1;
+  const roots = version === 2 ? [mount] : CONTROLLERS_V1.map((controller) => join(mount, controller));
+  const parents = roots.map((root) => join(root, `weakdoor-${kind}`));
   try {
-    for (const root of rootsOf(version, mount)) {
-      makeDirectory(join(root, PARENT));
-      if (version === 2) enableControllers(mount);
-      const trial = join(root, PARENT, `trial-${process.pid}`);
+    for (const parent of parents) {
+      makeDirectory(parent);
+      if (version === 2) for (const level of [mount, parent]) handDown(level);
+      const trial = join(parent, `trial-${process.pid}`);
       makeDirectory(trial);
       rmdirSync(trial);
     }
-    return { status: "usable", version, mount };
+    return { status: "usable", version, parents };
   } catch (thrown) {
     const code = errnoOf(thrown);
     if (!["EACCES", "EPERM", "EROFS", "ENOENT", "EBUSY", "EINVAL", "ENOTSUP"].includes(code ?? "")) throw thrown;
@@ -39,7 +40,7 @@ export function findCgroups(mount: string = MOUNT): Cgroups {
 /** The directories that will hold the sandbox of this name, or none. */
 export function cgroupsOf(cgroups: Cgroups, name: string): string[] {
   if (cgroups.status === "unusable") return [];
-  return rootsOf(cgroups.version, cgroups.mount).map((root) => join(root, PARENT, name));
+  return cgroups.parents.map((parent) => join(parent, name));
 }
 
 /** Makes them with these limits. A process that writes 0 to their `cgroup.procs` is in, and so is what it starts. */
@@ -84,10 +85,9 @@ export async function removeCgroups(directories: readonly string[]): Promise<voi
 /** Sandboxes that have a control group now. */
 export function listCgroups(cgroups: Cgroups): string[] {
   if (cgroups.status === "unusable") return [];
-  const names = rootsOf(cgroups.version, cgroups.mount).flatMap((root) => {
-    const parent = join(root, PARENT);
-    return existsSync(parent) ? readdirSync(parent, { withFileTypes: true }) : [];
-  });
+  const names = cgroups.parents.flatMap((parent) =>
+    existsSync(parent) ? readdirSync(parent, { withFileTypes: true }) : [],
+  );
   return names.filter((entry) => entry.isDirectory() && entry.name.startsWith("wd-")).map((entry) => entry.name);
 }
 
@@ -118,12 +118,7 @@ function tryRemove(directory: string): boolean {
   }
 }
 
-function rootsOf(version: 1 | 2, mount: string): string[] {
-  return version === 2 ? [mount] : CONTROLLERS_V1.map((controller) => join(mount, controller));
-}
-
-/** Version 2 hands a controller down only where the level above says so. */
-function enableControllers(mount: string): void {
-  for (const level of [mount, join(mount, PARENT)])
-    writeFileSync(join(level, "cgroup.subtree_control"), "+memory +pids +cpu");
+/** Version 2 gives the level below a controller only where this says so. */
+function handDown(level: string): void {
+  writeFileSync(join(level, "cgroup.subtree_control"), "+memory +pids +cpu");
 }

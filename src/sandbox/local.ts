@@ -116,11 +116,12 @@ export async function destroyLocal(local: Local, name: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** Names of what has a directory with our mark, of what has a control group and no directory, and of living processes of `program`. */
+/** Names of what has a directory with our mark or a control group, and of living processes of `program`. */
 export function listLocal(local: Local, program: string): string[] {
-  const names = new Set(markedDirectories(local));
-  for (const name of listCgroups(local.cgroups)) if (!existsSync(join(local.runDirectory, name))) names.add(name);
-  for (const { commandLine } of findProcesses((p) => p.commandLine.includes(program))) {
+  const names = new Set([...markedDirectories(local), ...listCgroups(local.cgroups)]);
+  const runs = (text: string): boolean =>
+    text.split(" ").some((word) => word === program || word.endsWith(`/${program}`));
+  for (const { commandLine } of findProcesses((p) => runs(p.commandLine))) {
     const name = NAME_IN_TEXT.exec(commandLine)?.[0];
     if (name !== undefined) names.add(name);
   }

@@ -14,7 +14,7 @@ afterEach(() => rmSync(mount, { recursive: true, force: true }));
 const LIMITS = { memoryMiB: 256, cpus: 1.5, pids: 99 };
 
 test("where nothing can be made, the reason is said and nothing is limited", () => {
-  const blocked = findCgroups("/proc/self/nothing");
+  const blocked = findCgroups("runsc", "/proc/self/nothing");
   expect(blocked).toMatchObject({ status: "unusable", reason: expect.stringContaining("/proc/self/nothing") });
   expect(makeCgroups(blocked, "wd-x-scratch-1", LIMITS)).toEqual([]);
   expect(listCgroups(blocked)).toEqual([]);
@@ -22,8 +22,12 @@ test("where nothing can be made, the reason is said and nothing is limited", () 
 
 test("version 1: one group a controller, each with its limits", () => {
   for (const controller of ["memory", "pids", "cpu"]) mkdirSync(join(mount, controller));
-  const cgroups = findCgroups(mount);
-  expect(cgroups).toEqual({ status: "usable", version: 1, mount });
+  const cgroups = findCgroups("runsc", mount);
+  expect(cgroups).toEqual({
+    status: "usable",
+    version: 1,
+    parents: ["memory", "pids", "cpu"].map((name) => join(mount, name, "weakdoor-runsc")),
+  });
   for (const directory of cgroupsOf(cgroups, "wd-x-scratch-1")) mkdirSync(directory, { recursive: true });
   const [memory = "", pids = "", cpu = ""] = cgroupsOf(cgroups, "wd-x-scratch-1");
   for (const [directory, file] of [
@@ -42,9 +46,9 @@ test("version 1: one group a controller, each with its limits", () => {
 
 test("version 2: one group with all limits, its controllers handed down", () => {
   writeFileSync(join(mount, "cgroup.controllers"), "cpu memory pids");
-  const cgroups = findCgroups(mount);
-  expect(cgroups).toEqual({ status: "usable", version: 2, mount });
-  expect(readFileSync(join(mount, "weakdoor/cgroup.subtree_control"), "utf8")).toBe("+memory +pids +cpu");
+  const cgroups = findCgroups("runsc", mount);
+  expect(cgroups).toEqual({ status: "usable", version: 2, parents: [join(mount, "weakdoor-runsc")] });
+  expect(readFileSync(join(mount, "weakdoor-runsc/cgroup.subtree_control"), "utf8")).toBe("+memory +pids +cpu");
   const [directory = ""] = cgroupsOf(cgroups, "wd-x-lab-1");
   mkdirSync(directory, { recursive: true });
   for (const file of ["memory.max", "cpu.max", "pids.max"]) writeFileSync(join(directory, file), "");

@@ -28,7 +28,7 @@ import { bwrapArgv, INFO_FD } from "./arguments.ts";
  * namespaces. The kernel is shared with the host, so it is the weakest isolation we call one.
  */
 export function bubblewrapDriver(options: { runDirectory: string; program?: string; cgroups?: Cgroups }): Driver {
-  const cgroups = options.cgroups ?? findCgroups();
+  const cgroups = options.cgroups ?? findCgroups("bubblewrap");
   const local: Local = { kind: "bubblewrap", runDirectory: options.runDirectory, cgroups };
   const program = options.program ?? "bwrap";
   const cannot = limitsOf(cgroups);
@@ -59,7 +59,13 @@ function limitsOf(cgroups: Cgroups): { what: string; why: string }[] {
   const always = { what: "allow new privileges", why: "bwrap always sets no_new_privs" };
   if (cgroups.status === "usable") return [always];
   const why = cgroups.reason;
-  return [always, { what: "limit memory", why }, { what: "limit cpus", why }];
+  // As root the guest's user is the host's, too, and a limit on that user's processes would count the host's.
+  const pids = isRoot() ? [{ what: "limit pids", why }] : [];
+  return [always, ...pids, { what: "limit memory", why }, { what: "limit cpus", why }];
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 function refuse(spec: SandboxSpec): void {
@@ -94,7 +100,7 @@ async function create(
   const filterPath = join(directory, "filter.bpf");
   writeFileSync(filterPath, strictFilter());
   const filter = openSync(filterPath, "r");
-  const argv = bwrapArgv(program, spec, root, { isRoot: process.getuid?.() === 0 });
+  const argv = bwrapArgv(program, spec, root, { isRoot: isRoot() });
   const [shell, ...args] = within(cgroups, spec.name, argv);
   const child = spawn(shell, args, {
     cwd: "/",

@@ -29,7 +29,7 @@ import { offeredPlatforms, type Platform, runscVersion } from "./platform.ts";
  * namespaces.
  */
 export function runscDriver(options: { runDirectory: string; program?: string; cgroups?: Cgroups }): Driver {
-  const cgroups = options.cgroups ?? findCgroups();
+  const cgroups = options.cgroups ?? findCgroups("runsc");
   const local: Local = { kind: "runsc", runDirectory: options.runDirectory, cgroups };
   const program = options.program ?? "runsc";
   let found: Platform | undefined;
@@ -69,8 +69,8 @@ function limitsOf(cgroups: Cgroups): { what: string; why: string }[] {
   ];
   if (process.getuid?.() !== 0)
     always.push({
-      what: "keep the owner of mounted files",
-      why: "without root gVisor maps one user: our files are root's inside",
+      what: "write to mounts as any user",
+      why: "without root gVisor maps one user: what is mounted is root's inside, and only root's",
     });
   if (cgroups.status === "usable") return always;
   const why = cgroups.reason;
