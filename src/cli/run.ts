@@ -8,6 +8,7 @@ import { WiderLab } from "../cycle/measure.ts";
 import { HarnessMiss } from "../cycle/preflight.ts";
 import { runOnce } from "../cycle/run.ts";
 import type { ModelRelay } from "../egress/messages.ts";
+import { Unverified } from "../sandbox/provision.ts";
 import { buildDemo } from "../stack/demo.ts";
 import { exitCodeOf, showOutcome, terminalProgress } from "./outcome.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";
@@ -43,6 +44,11 @@ export const verb: Verb = {
         io.err(
           "hint: the cycle stopped before anything was concluded; weakdoor doctor shows what works on this machine",
         );
+        return EXIT.logOrPreflight;
+      }
+      if (outcome.error instanceof Unverified) {
+        io.err(`weakdoor: ${messageOf(outcome.error)}`);
+        io.err("hint: end what is named there, then run weakdoor sweep");
         return EXIT.logOrPreflight;
       }
       throw outcome.error;

@@ -149,12 +149,13 @@ async function runOn(options: RunOptions, ready: Driver[], ledger: Ledger, store
     return { status: "complete", written, certificates };
   } catch (thrown) {
     const isStopped = stop.signal.aborted || thrown instanceof Stopped;
-    const error = isStopped ? asStopped(stop.signal.aborted ? stop.signal.reason : thrown) : thrown;
-    record(isStopped ? "stopped" : "failed", { reason: messageOf(error).slice(0, 500) }, null);
-    leaf(isStopped ? "cycle.stopped" : "cycle.failed", { reason: messageOf(error).slice(0, 500) });
+    const stopped = isStopped ? asStopped(stop.signal.aborted ? stop.signal.reason : thrown) : undefined;
+    const reason = (stopped?.reason ?? messageOf(thrown)).slice(0, 500);
+    record(isStopped ? "stopped" : "failed", { reason }, null);
+    leaf(isStopped ? "cycle.stopped" : "cycle.failed", { reason });
     await ledger.checkpoint();
-    if (isStopped) return { status: "stopped", reason: messageOf(error), certificates, stoppedMs: stop.sinceMs() };
-    return { status: "failed", error, certificates };
+    if (isStopped) return { status: "stopped", reason, certificates, stoppedMs: stop.sinceMs() };
+    return { status: "failed", error: thrown, certificates };
   } finally {
     stop[Symbol.dispose]();
     await rm(runDir, { recursive: true, force: true });
