@@ -38,9 +38,7 @@ export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rig
     ...(rights.isRoot
       ? READ_ONLY.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", path, path])
       : []),
-    ...(rights.isRoot
-      ? MASKED.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", "/dev/null", path])
-      : []),
+    ...masked(),
     ...(root.mounts.some((mount) => mount.path === "/tmp") ? [] : tmpfs("/tmp", TMP_MIB)),
     ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap(mounted),
     "--chdir",
@@ -59,8 +57,28 @@ const TMP_MIB = 256;
 /** Settings of the whole machine, which its root may write without any capability (kernel/sysctl, test_perm). */
 const READ_ONLY = ["/proc/sys", "/proc/sysrq-trigger", "/proc/fs"];
 
-/** What a container engine masks too: kernel memory, keys and timers of the whole machine. */
-const MASKED = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/latency_stats"];
+/** What a container engine masks too (moby oci/defaults.go): kernel memory, keys, timers and devices of the whole machine. */
+const MASKED = {
+  files: [
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+  ],
+  directories: ["/proc/acpi", "/proc/asound", "/proc/scsi"],
+};
+
+function masked(): string[] {
+  return [
+    ...MASKED.files.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", "/dev/null", path]),
+    ...MASKED.directories
+      .filter((path) => existsSync(path))
+      .flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
+  ];
+}
 
 function namespaces({ uid, gid }: SandboxSpec, { isRoot }: Rights): string[] {
   const all = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"];
