@@ -6,7 +6,7 @@ import type { GuestProgram } from "./constants.ts";
  * `.weakdoor.internal`; all else is decided by `egress/decide.ts`.
  *
  *   broker  POST /v1/hello        Hello            first thing said; 200
- *           POST /v1/heartbeat    {}               every HEARTBEAT_MS; three missed and the shim exits
+ *           POST /v1/heartbeat    {}               every HEARTBEAT_MS (constants.ts); three missed and the shim exits
  *           GET  /v1/task         Task | 204       long poll, answered within TASK_POLL_MS
  *           POST /v1/task/<id>    TaskResult       200
  *           any other path                         a message to CONTROL, by the route table of the sandbox's role
@@ -18,8 +18,6 @@ export {
   GUEST_DIR,
   GUEST_PROGRAMS,
   type GuestProgram,
-  HEARTBEAT_MS,
-  HEARTBEATS_MISSED_MAX,
   PROXY_PORT,
   TASK_POLL_MS,
 } from "./constants.ts";

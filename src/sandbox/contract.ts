@@ -5,7 +5,7 @@ import { Broken, type ContractCase, type Fixture, live, shell } from "./contract
 import { LIMIT_CASES } from "./contract/limits.ts";
 import { RUNNING_CASES } from "./contract/running.ts";
 import type { Image } from "./image.ts";
-import type { Driver, Look } from "./sandbox.ts";
+import type { Driver } from "./sandbox.ts";
 
 /**
  * What every backend promises, as cases that run against a real one. A backend that cannot keep a promise names it in
@@ -57,12 +57,4 @@ function scratchFixture(image: Image, signal: AbortSignal): Pick<Fixture, "image
   return { image, signal, cycle: `boots${process.pid}x${Math.floor(performance.now())}` };
 }
 
-/** What is not clean, in one line; empty when all is. */
-export function dirt(looks: readonly Look[]): string {
-  return looks
-    .filter((look) => look.status !== "clean")
-    .map((look) => `${look.what}: ${look.status === "left" ? look.evidence : look.reason}`)
-    .join("; ");
-}
-
-export { Broken, type ContractCase, type Fixture } from "./contract/fixture.ts";
+export type { ContractCase, Fixture } from "./contract/fixture.ts";
