@@ -55,7 +55,10 @@ export async function loadConfig(path: string): Promise<Config> {
           ? declaredBy
           : existing("file", directory, declaredBy, at("target", "declaredBy")),
     },
-    docker: file.docker.socket === undefined ? {} : { socket: resolve(directory, file.docker.socket) },
+    docker: {
+      ...file.docker,
+      ...(file.docker.socket === undefined ? {} : { socket: resolve(directory, file.docker.socket) }),
+    },
   };
 }
 

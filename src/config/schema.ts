@@ -110,7 +110,13 @@ export const ConfigFile = z.strictObject({
   intended: z.array(Intended).max(1_000).default([]),
   findings: z.strictObject({ threshold: z.enum(THRESHOLDS).default("high") }).prefault({}),
   schedule: Schedule.prefault({}),
-  docker: z.strictObject({ socket: Path.optional() }).prefault({}),
+  docker: z
+    .strictObject({
+      socket: Path.optional(),
+      /** One that the engine holds already; nothing is pulled. Without it an image of ours is imported. */
+      image: z.string().min(1).max(300).optional(),
+    })
+    .prefault({}),
   limits: Limits.prefault({}),
 });
 export type ConfigFile = z.infer<typeof ConfigFile>;

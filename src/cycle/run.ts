@@ -77,10 +77,11 @@ function refuseWhileLatched(stateDir: string): void {
   );
 }
 
-async function readyDrivers({ stateDir, dockerSocket, signal }: RunOptions): Promise<Driver[]> {
+async function readyDrivers({ config, stateDir, dockerSocket, signal }: RunOptions): Promise<Driver[]> {
   const all = drivers({
     runDirectory: runDirectoryOf(stateDir),
     ...(dockerSocket === undefined ? {} : { dockerSocket }),
+    ...(config.docker.image === undefined ? {} : { dockerImage: config.docker.image }),
   });
   const checked = await Promise.all(all.map(async (driver) => ({ driver, ...(await driver.check(signal)) })));
   const ready = checked.filter(({ status }) => status === "ready").map(({ driver }) => driver);

@@ -87,9 +87,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
 export async function unknownOnes(drivers: readonly Driver[]): Promise<{ names: string[]; notLooked: NotSwept[] }> {
   const { found, notSwept } = await listAll(drivers);
   const alive = liveCycles();
-  const names = found
-    .map((one) => one.name)
-    .filter((name) => isCycleId(cycleOf(name)) && !alive.has(cycleOf(name)));
+  const names = found.map((one) => one.name).filter((name) => isCycleId(cycleOf(name)) && !alive.has(cycleOf(name)));
   return { names: [...new Set(names)], notLooked: notSwept };
 }
 

@@ -13,7 +13,12 @@ export type FakeShim = {
   takeTask(): Promise<Task>;
 };
 
-export type Reply = { status: number; headers: Record<string, unknown>; text: string; /** How the stream was reset; 0 when it was not. */ reset: number };
+export type Reply = {
+  status: number;
+  headers: Record<string, unknown>;
+  text: string /** How the stream was reset; 0 when it was not. */;
+  reset: number;
+};
 
 export function fakeShim(channel: Duplex): FakeShim {
   const session = connect("http://gateway", { createConnection: () => channel });

@@ -7,7 +7,11 @@ export function selfSigned(host: string): { key: string; cert: string } {
   const name = sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(host)))));
   const validity = sequence(utcTime(-86_400_000), utcTime(86_400_000));
   const alternative = sequence(oid("551d11"), der(0x04, sequence(der(0x82, Buffer.from(host)))));
-  const authority = sequence(oid("551d13"), der(0x01, Buffer.from([0xff])), der(0x04, sequence(der(0x01, Buffer.from([0xff])))));
+  const authority = sequence(
+    oid("551d13"),
+    der(0x01, Buffer.from([0xff])),
+    der(0x04, sequence(der(0x01, Buffer.from([0xff])))),
+  );
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.from([1])),

@@ -2,7 +2,13 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
-export type Seen = { method: string; url: string; headers: IncomingMessage["headers"]; body: string; serverName: string };
+export type Seen = {
+  method: string;
+  url: string;
+  headers: IncomingMessage["headers"];
+  body: string;
+  serverName: string;
+};
 
 /** A host of the outside, on loopback, that remembers what it was asked. */
 export type Upstream = { port: number; seen: Seen[]; [Symbol.asyncDispose](): Promise<void> };

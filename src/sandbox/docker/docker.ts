@@ -10,7 +10,7 @@ import { destroyContainer } from "./destroyContainer.ts";
 import { cgroupsOf, lookForContainer } from "./dockerLooks.ts";
 import { exitOf } from "./exit.ts";
 import { type DockerRecord, readRecord, recordedNames, writeRecord } from "./record.ts";
-import { rootImage } from "./rootImage.ts";
+import { imageFor } from "./rootImage.ts";
 
 /**
  * Sandboxes as containers of a Docker engine on this machine, by runc (namespaces) or by runsc (gVisor). The channel is the first
@@ -24,6 +24,8 @@ export type DockerOptions = {
   runDirectory: string;
   /** The strict seccomp profile, in the engine's JSON form. */
   seccompPath: string;
+  /** An image that the engine holds already, in place of the one imported from the spec's root file system. */
+  image?: string;
 };
 
 export const DEFAULT_ENGINE_SOCKET = "/var/run/docker.sock";
@@ -56,7 +58,7 @@ export function dockerDriver(options: DockerOptions): Driver {
   const destroy = (name: string) => destroyContainer(name, { socket, runDirectory, record: recordOf(name) });
 
   async function start(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    const image = await rootImage(docker, spec.rootfs, signal);
+    const image = await imageFor(docker, options.image, spec.rootfs, signal);
     const seccompProfile = JSON.stringify(JSON.parse(readFileSync(options.seccompPath, "utf8")));
     const body = containerOf(spec, { image, runtime, kind, seccompProfile });
     const container = await createContainer(docker, body, signal);

@@ -9,10 +9,27 @@ import { OperatorError } from "../../base/errors.ts";
 const REPOSITORY = "weakdoor/base";
 
 /**
+ * The image to start from: the one that is asked for, which the engine must hold, because nothing is ever pulled; else the
+ * one made of this directory. Throws OperatorError when the engine does not hold it.
+ */
+export async function imageFor(
+  docker: Docker,
+  wanted: string | undefined,
+  rootfs: string,
+  signal: AbortSignal,
+): Promise<string> {
+  if (wanted === undefined) return rootImage(docker, rootfs, signal);
+  const present = await docker.listImages({ filters: { reference: [wanted] }, abortSignal: signal });
+  if (present.length > 0) return wanted;
+  const hint = "build or pull it first (sandboxes/docker/base has a Dockerfile), or leave docker.image out";
+  throw new OperatorError(`the engine holds no image ${wanted}`, hint);
+}
+
+/**
  * The image whose only layer is this directory, as `weakdoor/base:<hash of its content>`: imported once, found by that tag ever
  * after. Needs no registry. Throws OperatorError when the engine will not take it.
  */
-export async function rootImage(docker: Docker, rootfs: string, signal: AbortSignal): Promise<string> {
+async function rootImage(docker: Docker, rootfs: string, signal: AbortSignal): Promise<string> {
   const tag = (await digest(tarOf(rootfs))).slice(0, 32);
   const name = `${REPOSITORY}:${tag}`;
   const present = await docker.listImages({ filters: { reference: [name] }, abortSignal: signal });

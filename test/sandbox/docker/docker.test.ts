@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import Docker from "dockerode";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { OperatorError, Stopped } from "../../../src/base/errors.ts";
@@ -225,4 +226,27 @@ test("what the engine refuses is said in one line, and leaves nothing", async ()
   const one = spec({ mounts: [{ kind: "bind", source: join(home, "not-there"), path: "/x", mode: "ro" }] });
   await expect(driver.create(one, never)).rejects.toThrow(OperatorError);
   expect(await driver.list()).toEqual([]);
+});
+
+test("an image that the engine holds stands in for ours, and one that it does not hold is asked for in one line", async () => {
+  const own = "weakdoor-test/own:1";
+  const first = await driverOf("runc").create(spec(), never);
+  const { Image } = await new Docker({ socketPath: engine.socket }).getContainer(first.name).inspect();
+  await new Docker({ socketPath: engine.socket }).getImage(Image).tag({ repo: "weakdoor-test/own", tag: "1" });
+  await first.kill();
+  const withImage = (image: string) =>
+    dockerDriver({
+      runtime: "runc",
+      socket: engine.socket,
+      runDirectory: join(state, "run"),
+      seccompPath: SECCOMP,
+      image,
+    });
+  const second = await withImage(own).create(spec(), never);
+  const started = await new Docker({ socketPath: engine.socket }).getContainer(second.name).inspect();
+  expect(started.Config.Image).toBe(own);
+  await second.kill();
+  await expect(withImage("weakdoor-test/absent:1").create(spec(), never)).rejects.toThrow(
+    "the engine holds no image",
+  );
 });
