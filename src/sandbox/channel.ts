@@ -143,19 +143,21 @@ function socketPair(done: (pair: Pair) => void): void {
   const path = join(directory, "s");
   const listener = createListener();
   const near = new Socket();
-  const finish = (pair: Pair) => {
+  const fail = (error: unknown) => {
     listener.close();
-    rmSync(directory, { recursive: true, force: true });
-    done(pair);
+    done({ status: "failed", error });
   };
-  const fail = (error: unknown) => finish({ status: "failed", error });
   listener.once("error", fail);
   near.once("error", fail);
   listener.once("connection", (far: Socket) => {
     near.off("error", fail);
-    finish({ status: "open", near, far });
+    listener.close();
+    done({ status: "open", near, far });
   });
-  listener.listen(path, () => near.connect(path));
+  // On a path both take effect before they return, so whoever kills us cannot leave the directory behind.
+  listener.listen(path);
+  near.connect(path);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function optionsOf(bound: ChannelLimits) {
