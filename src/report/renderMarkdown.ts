@@ -1,121 +1,147 @@
-import { count, inert, oneLine } from "../base/text.ts";
+import { count } from "../base/text.ts";
 import type { Finding } from "../findings/finding.ts";
+import { cell, code, fence, table } from "./markdown.ts";
 import { doubts, inOrder, notRun, type Report } from "./report.ts";
+import { changeOf, shortId, type Task, taskOf } from "./task.ts";
 
-/** The report for a pull request or an issue: what matters first, no raw HTML, text of a guest kept inert. */
+/** The report for a pull request, an issue or a terminal: what matters first, no raw HTML, text of a guest kept inert. */
 export function renderMarkdown(report: Report): string {
+  const { stack, weakdoor, cycle, startedAt, endedAt, ledger } = report;
   return `${[
-    `# What the sandbox of ${cell(report.stack.name)} lets through`,
-    `weakdoor ${report.weakdoor.version}, cycle \`${report.cycle}\`, ${report.startedAt} to ${report.endedAt}.`,
+    `# What the sandbox of ${cell(stack.name)} lets through`,
+    `weakdoor ${cell(weakdoor.version)}, cycle ${code(cycle)}, ${cell(startedAt)} to ${cell(endedAt)}.`,
     trust(report),
-    `${count(report.findings.length, "finding")}: ${report.delta.new.length} new, ${report.delta.regressed.length} came back, ${report.delta.resolved.length} resolved, ${report.delta.blind.length} not looked at this time.`,
-    findingTable(report),
-    ...inOrder(report.findings).map(findingText),
-    boundaryTable(report),
+    findings(report),
+    ...inOrder(report.findings).map((finding) => findingText(report, finding)),
+    boundary(report),
     coverage(report),
-    drills(report),
+    conduct(report),
+    clone(report),
     certificates(report),
-    `## How to check this report\n\nThe log held ${count(report.ledger.leaves, "leaf", "leaves")}; run \`weakdoor log verify\`. Checkpoint of this cycle:\n\n${fence(report.ledger.checkpoint)}`,
+    `## How to check this report\n\nThe log had ${count(ledger.leaves, "leaf", "leaves")} when this was written; run ${code("weakdoor log verify")}. The checkpoint signed then:\n\n${fence(ledger.checkpoint)}`,
   ].join("\n\n")}\n`;
 }
 
 function trust(report: Report): string {
+  const { target, lab, subset } = report;
   const open = doubts(report);
   const lines =
     open.length === 0
-      ? ["Every trap was seen to catch, every alarm was read back, every sandbox is certified destroyed."]
-      : open.map((doubt) => `- **${cell(doubt)}**`);
-  return `## Can this be trusted\n\n${lines.join("\n")}\n\nTarget: ${report.target.driver} (${report.target.isolation}). Lab: ${report.lab.driver} (${report.lab.isolation}). Lab within target: ${report.subset.status}.`;
+      ? "Every trap caught, every alarm was read back, every sandbox is certified destroyed."
+      : open.map((doubt) => `- **Doubt:** ${cell(doubt)}`).join("\n");
+  return `## Can this be trusted\n\n${lines}\n\nTarget: ${cell(target.driver)} (${cell(target.isolation)}). Lab: ${cell(lab.driver)} (${cell(lab.isolation)}). Lab within target: ${subset.status}.`;
 }
 
-function findingTable(report: Report): string {
-  const rows = inOrder(report.findings).map(
-    (finding) =>
-      `| ${finding.severity} | ${cell(finding.title)} | ${finding.evidenceClass} | ${finding.state} | ${proof(finding)} | \`${finding.id.slice(4, 16)}\` |`,
-  );
+const TO_DO: Record<Task, string> = {
+  decide: "approve or reject",
+  "by-hand": "change by hand",
+  apply: "apply what was approved",
+  none: "nothing: decided",
+  resolved: "nothing: gone",
+};
+
+function findings(report: Report): string {
+  const { delta } = report;
+  const rows = inOrder(report.findings).map((finding) => [
+    finding.severity,
+    cell(finding.title),
+    changeOf(report, finding) || "as before",
+    TO_DO[taskOf(finding)],
+    code(shortId(finding)),
+  ]);
+  const empty = "No weakness of the catalogue was borne out by what was looked at; see Coverage for what was not.";
+  const blind = delta.blind.map(({ finding, reason }) => `- ${code(finding.slice(4, 16))} ${cell(reason)}`);
   return [
     "## Findings",
-    "",
-    "| Severity | Finding | Evidence | State | Reversal | Id |",
-    "|---|---|---|---|---|---|",
-    ...rows,
-  ].join("\n");
+    `${count(report.findings.length, "finding")}: ${delta.new.length} new, ${delta.regressed.length} came back, ${delta.resolved.length} resolved, ${delta.blind.length} not looked at this time.`,
+    table(["Severity", "Finding", "Since last time", "What to do", "Id"], rows, empty),
+    ...(blind.length === 0 ? [] : [`Not looked at this time:\n\n${blind.join("\n")}`]),
+  ].join("\n\n");
 }
 
-function proof(finding: Finding): string {
-  if (finding.mitigation === undefined) return "advice only";
-  return finding.mitigation.roundTrip.status;
-}
-
-function findingText(finding: Finding): string {
+function findingText(report: Report, finding: Finding): string {
   const evidence = finding.evidence.map(
-    (row) => `- \`${row.observation}\` from ${row.from}: ${row.verdict}. ${cell(row.detail)}`,
+    (row) => `- ${code(row.observation)} from ${cell(row.from)}: ${cell(row.verdict)}. ${cell(row.detail)}`,
   );
-  const mitigation =
-    finding.mitigation === undefined
-      ? `What closes it: ${cell(finding.advice)}`
-      : `Mitigation: ${cell(finding.mitigation.title)} (round trip ${finding.mitigation.roundTrip.status})\n\n${fence(inert(finding.mitigation.diff, 20_000), "diff")}`;
   return [
     `### ${cell(finding.title)}`,
-    `${finding.severity}, ${finding.category}, ${finding.evidenceClass}. ${finding.references.join(", ")}`,
+    `${finding.severity}, ${finding.category}, ${finding.evidenceClass}, ${finding.state}. ${cell(finding.references.join(", "))}`,
     cell(finding.explanation),
     finding.route.map((hop, index) => `${index + 1}. ${cell(hop)}`).join("\n"),
     `Blast radius: ${cell(finding.blastRadius.summary)}`,
     evidence.join("\n"),
-    mitigation,
+    ...(finding.note === undefined ? [] : [`Note of the researcher, as plain text: ${cell(finding.note)}`]),
+    closing(report, finding),
   ].join("\n\n");
 }
 
-function boundaryTable(report: Report): string {
-  const rows = report.boundaries.flatMap((boundary) =>
-    boundary.categories.map(
-      (row) =>
-        `| ${boundary.from} | ${row.category} | ${row.intended ?? "not looked"} | ${row.observed ?? ""} | ${row.unexplained ?? ""} |`,
-    ),
+function closing(report: Report, { id, advice, mitigation }: Finding): string {
+  if (mitigation === undefined) {
+    const reasons = report.withoutMitigation.find((row) => row.finding === id)?.reasons ?? [];
+    const why = reasons.map((reason) => `\n- The catalogue's mitigation could not be offered: ${cell(reason)}`);
+    return `What closes it: ${cell(advice)}${why.length === 0 ? "" : `\n${why.join("")}`}`;
+  }
+  const { title, roundTrip, diff } = mitigation;
+  const proof =
+    roundTrip.status === "proved"
+      ? "its reversal was run and proved"
+      : `not offered for approval, the round trip was ${roundTrip.status}: ${cell(roundTrip.reason)}`;
+  return `What closes it: ${cell(title)} (${proof})${diff === "" ? "" : `\n\n${fence(diff, "diff")}`}`;
+}
+
+function boundary({ boundaries }: Report): string {
+  const rows = boundaries.flatMap(({ from, categories }) =>
+    categories.map((row) => [
+      from,
+      row.category,
+      row.intended ?? "–",
+      row.observed ?? "–",
+      row.unexplained ?? "–",
+      row.notLooked === "" ? "" : `not looked: ${cell(row.notLooked)}`,
+    ]),
   );
-  return [
-    "## Boundary",
-    "",
-    "| Where | Category | Intended | Observed | Unexplained |",
-    "|---|---|--:|--:|--:|",
-    ...rows,
-  ].join("\n");
+  const columns = ["Where", "Category", "#Intended", "#Observed", "#Unexplained", ""];
+  return `## Boundary\n\n${table(columns, rows, "No boundary was measured.")}`;
 }
 
 function coverage(report: Report): string {
-  const rows = notRun(report).map(
-    (row) => `| \`${row.check}\` | ${row.from} | ${row.status} | ${cell(row.reason)} |`,
+  const missing = notRun(report);
+  const rows = missing.map((row) => [code(row.check), row.from, row.status, cell(row.reason)]);
+  const ran = count(report.coverage.length - missing.length, "check");
+  return `## Coverage\n\n${ran} ran to the end; these did not:\n\n${table(["Check", "Where", "Status", "Reason"], rows, "None.")}`;
+}
+
+function conduct({ drills, research, egress }: Report): string {
+  const rang = drills.map(({ carrier, status, latencyMs, leaf, detail }) => [
+    cell(carrier),
+    status,
+    latencyMs === null ? "" : `${Math.round(latencyMs)} ms`,
+    leaf ?? "",
+    cell(detail),
+  ]);
+  const left = egress.map((row) => [
+    code(row.sandbox),
+    code(row.authority),
+    row.allowed,
+    row.denied,
+    cell(row.reasons.join("; ")),
+  ]);
+  return [
+    "## Drills, researcher and egress",
+    table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire was drilled."),
+    `Researcher: ${cell(research.mode)}, ended as: ${cell(research.end)}. ${count(research.candidates, "candidate")} handed in; ${count(research.accepted, "finding")} borne out; ${count(research.refused.length, "claim")} refused.`,
+    table(["Sandbox", "Authority", "#Allowed", "#Denied", "Why denied"], left, "Nothing asked to leave."),
+  ].join("\n\n");
+}
+
+function clone({ clone: { replaced, skipped, proof } }: Report): string {
+  return `## Clone\n\n${count(replaced.length, "credential value")} replaced by traceable fakes, ${count(skipped.length, "file")} not copied. The proof scan read ${count(proof.files, "file")} for ${count(proof.values, "harvested value")} and found none.`;
+}
+
+function certificates({ certificates: rows }: Report): string {
+  const lines = rows.map(
+    ({ status, sandbox, driver, role, looks }) =>
+      `- ${status === "destroyed" ? "destroyed" : "**UNVERIFIED**"}: ${code(sandbox)} (${driver}, ${role}, ${count(looks.length, "look")})`,
   );
-  const head = `## Coverage\n\n${report.coverage.length - rows.length} checks ran to the end; these did not:`;
-  return rows.length === 0
-    ? `${head} none.`
-    : [head, "", "| Check | Where | Status | Reason |", "|---|---|---|---|", ...rows].join("\n");
-}
-
-function drills(report: Report): string {
-  const rows = report.drills.map(
-    (drill) =>
-      `| ${drill.carrier} | ${drill.status} | ${drill.latencyMs === null ? "" : `${Math.round(drill.latencyMs)} ms`} | ${drill.leaf ?? ""} |`,
-  );
-  return ["## Drills", "", "| Tripwire | Alarm | Latency | Leaf |", "|---|---|--:|--:|", ...rows].join("\n");
-}
-
-function certificates(report: Report): string {
-  const rows = report.certificates.map(
-    (row) =>
-      `- ${row.status === "destroyed" ? "destroyed" : "**UNVERIFIED**"}: \`${row.sandbox}\` (${row.driver}, ${row.role}, ${count(row.looks.length, "look")})`,
-  );
-  return ["## Certificates of destruction", "", ...rows].join("\n");
-}
-
-/** Text for a cell or a line: inert, one line, and none of Markdown's own characters left live. */
-function cell(text: string): string {
-  return oneLine(text, 1_000).replace(/[\\`*_[\]<>|#!~]/g, (character) => `\\${character}`);
-}
-
-/** A fence longer than any run of backticks inside. */
-function fence(text: string, language = ""): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const ticks = "`".repeat(longest + 1);
-  return `${ticks}${language}\n${text.trimEnd()}\n${ticks}`;
+  return `## Certificates of destruction\n\n${lines.length === 0 ? "There is none." : lines.join("\n")}`;
 }

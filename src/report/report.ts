@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Finding, Fingerprint } from "../findings/finding.ts";
 import { Category, CheckRun, Observation } from "../guest/observation.ts";
 import { Certificate } from "../sandbox/certificate.ts";
+import { SEVERITIES } from "../sources/weaknesses/weakness.ts";
 
 /**
  * The report: one model, stored whole, and one file per format that renders it. Rendering asks nothing of the world, so
@@ -123,15 +124,18 @@ export const Report = z.strictObject({
 });
 export type Report = z.infer<typeof Report>;
 
-/** Findings worst first, then by title: the order of every format. */
+/** The order of every format: what still asks something of people first, then by severity and title. By code unit, so that no locale decides. */
 export function inOrder(findings: readonly Finding[]): Finding[] {
-  const rank = ["critical", "high", "medium", "low", "info"];
-  return [...findings].sort(
-    (a, b) =>
-      rank.indexOf(a.severity) - rank.indexOf(b.severity) ||
-      a.title.localeCompare(b.title) ||
-      a.id.localeCompare(b.id),
-  );
+  const rank = ({ state, severity }: Finding) =>
+    (SETTLED.has(state) ? SEVERITIES.length : 0) - SEVERITIES.indexOf(severity);
+  return [...findings].sort((a, b) => rank(a) - rank(b) || byCodeUnit(a.title, b.title) || byCodeUnit(a.id, b.id));
+}
+
+const SETTLED: ReadonlySet<Finding["state"]> = new Set(["rejected", "suppressed", "resolved"]);
+
+function byCodeUnit(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** Coverage that a reader must know of: everything that did not simply run. */
@@ -139,20 +143,28 @@ export function notRun(report: Report): CheckRun[] {
   return report.coverage.filter((row) => row.status !== "ran");
 }
 
-/** What keeps this report from being taken at its word, one sentence each; empty when nothing does. */
+/** What keeps this report from being taken at its word, one sentence each; empty when nothing does. What was never tried is a doubt, too. */
 export function doubts(report: Report): string[] {
+  const { preflight, killDrillMs, drills, certificates, subset, lab, coverage, persisted, research } = report;
   const doubts: string[] = [];
-  for (const row of report.preflight) {
-    if (row.status !== "held") doubts.push(`Preflight: ${row.what} (${row.status}): ${row.detail}`);
+  if (coverage.every(({ status }) => status !== "ran")) doubts.push("No check ran: nothing was looked at.");
+  if (preflight.length === 0) doubts.push("No trap of the preflight was tried.");
+  for (const { what, status, detail } of preflight) {
+    if (status !== "held") doubts.push(`Preflight: ${what} (${status}): ${detail}`);
   }
-  for (const drill of report.drills) {
-    if (drill.status !== "rang") doubts.push(`The ${drill.carrier} drill was ${drill.status}: ${drill.detail}`);
+  if (killDrillMs === null) doubts.push("The kill drill was not run.");
+  if (subset.status !== "held") doubts.push(`That the lab is within the target: ${subset.status}: ${subset.detail}`);
+  if (lab.isWeak) doubts.push(`The lab ran weaker than its minimum: ${lab.why}`);
+  if (drills.length === 0) doubts.push("No tripwire was drilled.");
+  for (const { carrier, status, detail } of drills) {
+    if (status !== "rang") doubts.push(`The ${carrier} drill was ${status}: ${detail}`);
   }
-  for (const certificate of report.certificates) {
-    if (certificate.status !== "destroyed")
-      doubts.push(`${certificate.sandbox} is UNVERIFIED: its end could not be shown.`);
+  if (persisted.widened.length > 0)
+    doubts.push(`The target let more through at the end than at the start: ${persisted.widened.join(", ")}`);
+  if (research.end !== "finished") doubts.push(`The researcher did not finish: ${research.end}`);
+  if (certificates.length === 0) doubts.push("No sandbox has a certificate of its end.");
+  for (const { sandbox, status } of certificates) {
+    if (status !== "destroyed") doubts.push(`${sandbox} is UNVERIFIED: its end could not be shown.`);
   }
-  if (report.lab.isWeak) doubts.push(`The lab ran weaker than its minimum: ${report.lab.why}`);
-  if (report.research.end !== "finished") doubts.push(`The researcher did not finish: ${report.research.end}`);
   return doubts;
 }
