@@ -18,7 +18,7 @@ export const hostMount: Check = {
     }
     const rows: Row[] = [];
     for (const line of byPath(mounts)) {
-      if (isFromHost(line, context) && !(await isSocket(line, context))) rows.push(await ask(context, line));
+      if (isFromHost(line, context) && (await holdsFiles(line, context))) rows.push(await ask(context, line));
     }
     if (rows.length === 0) rows.push(absent("host-mount", "directories of the host", "no mount comes from the host"));
     return { rows };
@@ -35,10 +35,10 @@ function isFromHost(line: MountLine, { facts }: Context): boolean {
   return line.root === "/" && line.fsType !== "overlay" && !facts.isOwnKernel;
 }
 
-/** A mounted socket is no directory that could be written to: the socket checks connect to it. */
-async function isSocket({ path }: MountLine, { ground }: Context): Promise<boolean> {
+/** A mounted socket is for the socket checks, and a device over a file is how runtimes mask it (moby, MaskedPaths). */
+async function holdsFiles({ path }: MountLine, { ground }: Context): Promise<boolean> {
   const seen = await ground.lstat(path);
-  return seen.status === "answered" && seen.value.kind === "socket";
+  return seen.status === "refused" || seen.value.kind === "directory" || seen.value.kind === "file";
 }
 
 async function ask(context: Context, line: MountLine): Promise<Row> {
