@@ -12,7 +12,7 @@ export function findingTable(report: Report, findings: readonly Finding[]): Html
     SHORT[taskOf(finding)],
   ]);
   const empty = "No weakness of the catalogue was borne out by what was looked at.";
-  return table(["Severity", "Finding", "Since last time", "What to do"], rows, empty);
+  return table(["Severity", "Finding", "Change", "What to do"], rows, empty);
 }
 
 /** One finding as a card: what it is, how one gets there, what was seen, what closes it, and how to decide. */
@@ -54,8 +54,9 @@ function severity(finding: Finding): Html {
 
 const SHORT: Record<Task, string> = {
   decide: "Approve or reject",
-  "by-hand": "Change it by hand",
-  apply: "Apply what was approved",
+  "by-hand": "Change by hand",
+  know: "Know it",
+  apply: "Apply: approved",
   none: "Nothing: decided",
   resolved: "Nothing: gone",
 };
@@ -63,6 +64,7 @@ const SHORT: Record<Task, string> = {
 const SENTENCE: Record<Task, string> = {
   decide: "Decide: the mitigation and its reversal were run and proved in a clone. ",
   "by-hand": "Change it by hand; the next cycle looks again.",
+  know: "Nothing is asked for; it is told so that it is known.",
   apply: "Approved and still there. weakdoor applies nothing: hand apply.sh to whoever runs the stack.",
   none: "A person decided that nothing is to be done.",
   resolved: "Gone: the same check ran and did not see it any more.",

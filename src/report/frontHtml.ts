@@ -55,9 +55,9 @@ function whatIsNew({ delta, findings }: Report): Html {
     delta.regressed.length > 0 ? `${delta.regressed.length} came back` : "",
     delta.resolved.length > 0 ? `${delta.resolved.length} resolved` : "",
     delta.blind.length > 0 ? `${delta.blind.length} not looked at` : "",
-    `${delta.unchanged.length} as before`,
+    delta.unchanged.length > 0 ? `${delta.unchanged.length} as before` : "",
   ].filter((part) => part !== "");
-  const of = h`Of ${count(findings.length, "finding")}: ${rest.join(", ")}.`;
+  const of = h`${count(findings.length, "finding")} in all${rest.map((part) => `, ${part}`)}.`;
   return answer("What is new?", delta.regressed.length === 0 ? "calm" : "bad", `${delta.new.length} new`, of);
 }
 

@@ -35,6 +35,7 @@ function trust(report: Report): string {
 const TO_DO: Record<Task, string> = {
   decide: "approve or reject",
   "by-hand": "change by hand",
+  know: "know it",
   apply: "apply what was approved",
   none: "nothing: decided",
   resolved: "nothing: gone",
@@ -54,7 +55,7 @@ function findings(report: Report): string {
   return [
     "## Findings",
     `${count(report.findings.length, "finding")}: ${delta.new.length} new, ${delta.regressed.length} came back, ${delta.resolved.length} resolved, ${delta.blind.length} not looked at this time.`,
-    table(["Severity", "Finding", "Since last time", "What to do", "Id"], rows, empty),
+    table(["Severity", "Finding", "Change", "What to do", "Id"], rows, empty),
     ...(blind.length === 0 ? [] : [`Not looked at this time:\n\n${blind.join("\n")}`]),
   ].join("\n\n");
 }

@@ -7,6 +7,8 @@ export type Task =
   | "decide"
   /** Nothing of ours can be offered: somebody has to change it. */
   | "by-hand"
+  /** Told so that it is known; of severity info, and nothing is asked for. */
+  | "know"
   /** Approved and still there: weakdoor applies nothing. */
   | "apply"
   /** Rejected or suppressed by a person. */
@@ -14,11 +16,12 @@ export type Task =
   /** Gone, by the same check. */
   | "resolved";
 
-export function taskOf({ state, mitigation }: Finding): Task {
+export function taskOf({ state, severity, mitigation }: Finding): Task {
   switch (state) {
     case "open":
     case "regressed":
-      return mitigation?.roundTrip.status === "proved" ? "decide" : "by-hand";
+      if (mitigation?.roundTrip.status === "proved") return "decide";
+      return severity === "info" ? "know" : "by-hand";
     case "approved":
       return "apply";
     case "rejected":

@@ -44,7 +44,7 @@ test("the first screen says whether it ran, whether it can be trusted, what is n
   const first = shown().split("Findings Trust")[0];
   expect(first).toContain("Did it run? In part 3 checks ran, in 2.4 s. 2 did not, or not fully .");
   expect(first).toContain("Can it be trusted? No doubt");
-  expect(first).toContain("What is new? 2 new Of 4 findings: 1 resolved, 1 not looked at, 0 as before.");
+  expect(first).toContain("What is new? 2 new 4 findings in all, 1 resolved, 1 not looked at.");
   expect(first).toContain("What is there to do? 3 findings Decide on 1 proved mitigation, change 2 things by hand .");
   expect(first).toContain("The worst is critical.");
 });

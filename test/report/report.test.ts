@@ -108,6 +108,11 @@ test.each([
   expect(taskOf({ ...bare, state, ...(mitigation === undefined ? {} : { mitigation }) })).toBe(task);
 });
 
+test("a finding of severity info asks for nothing, unless there is a proved mitigation", () => {
+  expect(taskOf({ ...credentials, severity: "info" })).toBe("know");
+  expect(taskOf({ ...socket, severity: "info" })).toBe("decide");
+});
+
 test("what changed since the last cycle is told of each finding, and not having looked is no absence", () => {
   const changes = sample.findings.map((finding) => changeOf(sample, finding));
   expect(changes).toEqual(["new", "new", "not looked at", "resolved"]);
