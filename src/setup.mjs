@@ -52,7 +52,7 @@ function installPackages() {
     .digest("hex");
   if (!existsSync(STAMP) || readFileSync(STAMP, "utf8") !== lock) {
     say("installing the npm packages of package-lock.json into node_modules, Node 24 among them");
-    installLocked(ROOT);
+    installLocked(ROOT, "node");
     writeFileSync(STAMP, lock);
   }
   const version = spawnSync(NODE, ["--version"], { encoding: "utf8" }).stdout?.trim() ?? "";
@@ -93,16 +93,19 @@ function installTestAgents() {
   const stamp = join(agents, "node_modules/.weakdoor-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   say("installing Claude Code and Codex below test/agents, for the tests alone");
-  installLocked(agents);
+  installLocked(agents, "@anthropic-ai/claude-code");
   writeFileSync(stamp, lock);
 }
 
 /**
- * The versions and hashes of the lock file. Not `npm ci`: that refuses a lock that lacks another platform's optional
- * packages; `--no-save` leaves package.json and the lock as they are.
+ * The versions and hashes of the lock file, and the install script of one package alone: the others need none, and a
+ * script of a dependency is code that nobody here has read. Not `npm ci`: that refuses a lock that lacks another
+ * platform's optional packages. `--no-save` leaves package.json and the lock as they are.
  */
-function installLocked(directory) {
-  const status = run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], directory);
+function installLocked(directory, scripted) {
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  const installed = run("npm", ["install", "--no-save", "--ignore-scripts", ...quiet], directory);
+  const status = installed === 0 ? run("npm", ["rebuild", scripted, ...quiet], directory) : installed;
   if (status !== 0)
     stop(`npm install failed in ${directory}`, "see its message above; a first run needs the npm registry");
 }
