@@ -87,7 +87,7 @@ export function conductSection({ drills, research, egress }: Report): Html {
 <h4>Tripwires, touched on purpose</h4>
 ${table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire was drilled.")}
 <h4>Researcher</h4>
-<p>${research.mode}; it ended as: ${research.end}. It handed in ${count(research.candidates, "candidate")}; the observations bear out ${count(research.accepted, "finding")}; ${count(refused.length, "claim was", "claims were")} refused.
+<p>Mode ${research.mode}; it ended as: ${research.end}. It handed in ${count(research.candidates, "candidate")}; the observations bear out ${count(research.accepted, "finding")}; ${count(refused.length, "claim was", "claims were")} refused.
 ${count(research.malformed, "message")} of sandboxes were too long, no JSON or of another shape, those of the preflight among them.</p>
 ${refused.length === 0 ? nothing : folded("Refused claims", list(refused))}
 ${notes.length === 0 ? nothing : folded("Notes written by a model, as plain text", h`${notes}`)}

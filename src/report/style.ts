@@ -28,11 +28,11 @@ article .task{background:var(--panel);border-radius:6px;padding:.6rem .9rem;marg
 .tag{display:inline-block;border:1px solid var(--line);border-radius:4px;padding:0 .4rem;font-size:.8rem;white-space:nowrap}
 .tag.strong,.tag.critical,.tag.high,.tag.medium,.tag.low,.tag.info{border-color:currentColor;font-weight:600}
 .tag.critical{color:var(--critical)}.tag.high{color:var(--high)}.tag.medium{color:var(--medium)}.tag.low{color:var(--low)}.tag.info{color:var(--info)}
-details{margin:.5rem 0}summary{cursor:pointer;color:var(--soft)}summary code{color:var(--ink)}
+details{margin:.5rem 0}td details{margin:0}summary{cursor:pointer;color:var(--soft)}summary code{color:var(--ink)}
 @media(max-width:42rem){main{padding:1.2rem 1rem 3rem}h1{font-size:1.4rem}.answers{grid-template-columns:1fr 1fr}.answer{padding:.6rem .7rem}.answer .short{font-size:1.15rem}
 article{padding:.9rem 1rem}thead{display:none}tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}
 td,td.n{display:block;border:0;padding:.05rem 0;text-align:left;white-space:normal}td:empty{display:none}
-td::before{content:attr(data-name) ": ";color:var(--soft);font-size:.85em}}
+td details{display:inline-block;vertical-align:top}td::before{content:attr(data-name) ": ";color:var(--soft);font-size:.85em}}
 @media print{:root{color-scheme:light}body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}article,tr,.answer{break-inside:avoid}
 details::details-content{content-visibility:visible;display:block}a{color:inherit;text-decoration:none}}
 `.trim();
