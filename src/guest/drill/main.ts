@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { messageOf } from "../../base/errors.ts";
 import { readStdin, throughProxy } from "../proxy.ts";
 import { AUTHORITY } from "../wire.ts";
+import { ClientFile, Entry } from "./clientFile.ts";
 import { type DrillOrder, DrillOrders, type DrillWord } from "./order.ts";
 
 /** Touches one tripwire after the other, as told on standard input, and says what it saw of each as one JSON list. */
@@ -49,20 +50,18 @@ async function callDecoy(configFile: string, server: string, nonce: string): Pro
   const { parse } = await import("jsonc-parser");
   const { Client } = await import("@modelcontextprotocol/client");
   const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
-  const config = parse(readFileSync(configFile, "utf8")) as {
-    mcpServers?: Record<string, { command: string; args?: string[]; env?: Record<string, string> }>;
-  };
-  const entry = config.mcpServers?.[server];
-  if (entry === undefined) return { status: "failed", answer: 0, detail: `${configFile} lists no server ${server}` };
+  const listed = ClientFile.parse(parse(readFileSync(configFile, "utf8"))).mcpServers[server];
+  if (listed === undefined) return { status: "failed", answer: 0, detail: `${configFile} lists no server ${server}` };
+  const { command, args, env } = Entry.parse(listed);
   const transport = new StdioClientTransport({
-    command: entry.command,
-    args: entry.args ?? [],
-    ...(entry.env === undefined ? {} : { env: entry.env }),
+    command,
+    args,
+    ...(env === undefined ? {} : { env }),
     stderr: "ignore",
   });
   const client = new Client({ name: "claude-code", version: "2.1.0" });
-  await client.connect(transport);
   try {
+    await client.connect(transport);
     const { tools } = await client.listTools();
     const tool = tools[0];
     if (tool === undefined) return { status: "failed", answer: 0, detail: "the decoy lists no tool" };
@@ -73,7 +72,9 @@ async function callDecoy(configFile: string, server: string, nonce: string): Pro
       detail: `called ${tool.name} of ${server}, ${tools.length} tools listed`,
     };
   } finally {
+    // Also after a connect that failed: a server left running would keep this program from ending.
     await client.close();
+    await transport.close();
   }
 }
 
