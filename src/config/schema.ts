@@ -61,7 +61,7 @@ const Research = z
       .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, "keyEnv is the NAME of an environment variable, in capitals, never a key")
       .optional(),
     baseUrl: z.string().max(2_000).refine(isSafeUrl, BASE_URL_RULE).optional(),
-    tokensMax: z.int().min(1_000).max(50_000_000).default(50_000),
+    tokensMax: z.int().min(1_000).max(50_000_000).default(300_000),
   })
   .superRefine((research, context) => {
     if (research.mode !== "scripted" && research.model === undefined) {

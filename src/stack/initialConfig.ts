@@ -45,7 +45,7 @@ lab:
   allowWeakIsolation: false
 
 # scripted needs no model and no key. anthropic and openai need a model, and a key in the variable that keyEnv NAMES:
-# { mode: anthropic, model: NAME, keyEnv: ANTHROPIC_API_KEY, tokensMax: 50000 }
+# { mode: anthropic, model: NAME, keyEnv: ANTHROPIC_API_KEY, tokensMax: 300000 }
 research:
   mode: scripted
 

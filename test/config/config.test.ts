@@ -41,7 +41,7 @@ test("the shortest file gets every default, and absolute paths", async () => {
     stack: { home: join(directory, "home"), workspace: join(directory, "workspace"), include: [] },
     target: { driver: "auto", declaredBy: "auto" },
     lab: { minimum: "gvisor", allowWeakIsolation: false },
-    research: { mode: "scripted", tokensMax: 50_000 },
+    research: { mode: "scripted", tokensMax: 300_000 },
     intended: [],
     findings: { threshold: "high" },
     schedule: { timeZone: "UTC", catchUp: "one" },
