@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { benches } from "./all.ts";
-import type { Figure, Measured } from "./figure.ts";
+import { makeBed } from "./bed.ts";
+import { type Bench, type Figure, type Measured, median } from "./figure.ts";
 
 /**
  * `npm run bench [NAME] [-- --json]`: each figure with its baseline measured in the same run, median and spread, and
- * the ratio of the two. A goal that is missed is said and makes the exit code 1; no absolute figure is a promise.
+ * the ratio of the two. A goal that is missed is said and makes the exit code 1, as does a bench that could not be run;
+ * no absolute figure is a promise.
  */
 const { values, positionals } = parseArgs({ options: { json: { type: "boolean" } }, allowPositionals: true });
 const chosen = benches.filter(
@@ -13,18 +15,32 @@ const chosen = benches.filter(
 if (chosen.length === 0) {
   process.stderr.write(`no bench of that name; there are: ${benches.map((bench) => bench.name).join(", ")}\n`);
   process.exitCode = 2;
+} else {
+  const isMet = await run(chosen, values.json === true);
+  process.exitCode = isMet ? 0 : 1;
 }
 
-const figures: Figure[] = [];
-for (const bench of chosen) {
-  for (const measured of await bench.run()) {
-    const figure = figureOf(measured);
-    figures.push(figure);
-    if (values.json !== true) process.stdout.write(`${line(figure)}\n`);
+async function run(chosen: readonly Bench[], isJson: boolean): Promise<boolean> {
+  await using bed = await makeBed();
+  const figures: Figure[] = [];
+  let areAllRun = true;
+  for (const bench of chosen) {
+    try {
+      for (const measured of await bench.run(bed)) {
+        const figure = figureOf(measured);
+        figures.push(figure);
+        if (!isJson) process.stdout.write(`${line(figure)}\n`);
+      }
+    } catch (thrown) {
+      areAllRun = false;
+      process.stderr.write(
+        `${bench.name} could not be run: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`,
+      );
+    }
   }
+  if (isJson) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+  return areAllRun && figures.every((figure) => figure.met !== false);
 }
-if (values.json === true) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
-if (figures.some((figure) => figure.met === false)) process.exitCode = 1;
 
 function figureOf(measured: Measured): Figure {
   const value = median(measured.values);
@@ -49,11 +65,6 @@ function line(figure: Figure): string {
     figure.baseline === null ? "" : `  baseline ${figure.baseline} ${figure.unit}, ratio ${figure.ratio}`;
   const goal = figure.goal === null ? "" : `  ${figure.met === true ? "met" : "MISSED"}: ${figure.goal}`;
   return `${figure.name.padEnd(44)} ${figure.value} ${figure.unit} (${figure.min} to ${figure.max}, ${figure.runs} runs)${beside}${goal}`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function round(value: number): number {

@@ -1,3 +1,5 @@
+import type { Bed } from "./bed.ts";
+
 /** One line of the bench, as `--json` prints it. */
 export type Figure = {
   name: string;
@@ -22,7 +24,7 @@ export type Measured = {
   goal: { text: string; isMet(value: number, ratio: number): boolean } | null;
 };
 
-export type Bench = { name: string; run(): Promise<Measured[]> };
+export type Bench = { name: string; run(bed: Bed): Promise<Measured[]> };
 
 /** Runs `once` and `bare` in turn, so that a noisy moment of the machine hits both. */
 export async function sideBySide(runs: number, once: () => Promise<number>, bare: () => Promise<number>) {
@@ -39,4 +41,13 @@ export async function milliseconds(work: () => unknown): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
+}
+
+export async function mbPerSecond(bytes: number, work: () => unknown): Promise<number> {
+  return bytes / 1_000 / (await milliseconds(work));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

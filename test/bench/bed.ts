@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { drivers } from "../../src/sandbox/all.ts";
+import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
+import { type Image, prepareImage } from "../../src/sandbox/image.ts";
+import type { Driver, DriverKind, Mount, Sandbox, SandboxSpec } from "../../src/sandbox/sandbox.ts";
+import { type ScratchBroker, scratchBroker } from "../../src/sandbox/scratchBroker.ts";
+
+/** What the benches stand on: one temporary directory, and what sandboxes are made of, prepared once and in no figure. */
+export type Bed = AsyncDisposable & {
+  home: string;
+  /** State directories that have this as their `cache` find the image prepared. */
+  cache: string;
+  image: Image;
+  signal: AbortSignal;
+  /** A directory below `home` that is not there yet. */
+  fresh(name: string): string;
+  driver(kind: DriverKind): Driver;
+  spec(): SandboxSpec;
+};
+
+/** No bench takes this long; one that hangs ends. */
+const DEADLINE_MS = 600_000;
+
+/** Short, for sockets lie below it. Leaving its scope removes it. */
+export async function makeBed(): Promise<Bed> {
+  const home = mkdtempSync(join(tmpdir(), "wdb-"));
+  const cache = join(home, "cache");
+  const image = await prepareImage(cache);
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const found = drivers({ runDirectory: join(home, "run") });
+  let names = 0;
+  return {
+    home,
+    cache,
+    image,
+    signal,
+    fresh: (name) => join(home, `${name}${++names}`),
+    driver(kind) {
+      const driver = found.find((candidate) => candidate.kind === kind);
+      if (driver === undefined) throw new Error(`no driver ${kind}`);
+      return driver;
+    },
+    spec: () => scratchSpec({ image, signal, cycle: `bench${process.pid}` }, { mounts: MOUNTS }),
+    [Symbol.asyncDispose]: async () => rmSync(home, { recursive: true, force: true }),
+  };
+}
+
+const MOUNTS: readonly Mount[] = [{ kind: "tmpfs", path: "/tmp", sizeMiB: 64 }];
+
+export type Live = AsyncDisposable & {
+  sandbox: Sandbox;
+  broker: ScratchBroker /** From `create` to the guest's first word. */;
+  helloMs: number;
+};
+
+export async function liveSandbox(driver: Driver, spec: SandboxSpec, signal: AbortSignal): Promise<Live> {
+  const startMs = performance.now();
+  const sandbox = await driver.create(spec, signal);
+  const broker = scratchBroker(sandbox.channel);
+  const end = async () => {
+    broker.destroy();
+    await sandbox.kill();
+  };
+  try {
+    await broker.hello;
+  } catch (thrown) {
+    await end();
+    throw thrown;
+  }
+  return { sandbox, broker, helloMs: performance.now() - startMs, [Symbol.asyncDispose]: end };
+}

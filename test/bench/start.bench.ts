@@ -1,0 +1,131 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Docker from "dockerode";
+import { TOOL_PATH } from "../../src/base/exec.ts";
+import { carried } from "../../src/guest/argv.ts";
+import { GUEST_DIR } from "../../src/guest/wire.ts";
+import { dockerDriver } from "../../src/sandbox/docker/docker.ts";
+import { imageFor } from "../../src/sandbox/docker/rootImage.ts";
+import { makeOwnRoot, type OwnRoot } from "../../src/sandbox/ownRoot.ts";
+import { bundleConfig } from "../../src/sandbox/runsc/bundle.ts";
+import { offeredPlatforms } from "../../src/sandbox/runsc/platform.ts";
+import type { Driver, SandboxSpec } from "../../src/sandbox/sandbox.ts";
+import { STRICT_PROFILE_PATH } from "../../src/sandbox/seccomp.ts";
+import { startEngine } from "../support/engine.ts";
+import { type Bed, liveSandbox } from "./bed.ts";
+import { type Bench, type Measured, milliseconds, sideBySide } from "./figure.ts";
+
+/**
+ * From `create` to the guest's first word, beside the same tool started by hand with the same mounts around a Node that
+ * prints one line.
+ */
+export const start: Bench = {
+  name: "start",
+  run: async (bed) => [await bubblewrap(bed), await runsc(bed), ...(await docker(bed))],
+};
+
+const RUNS = 7;
+const ONE_LINE: readonly string[] = [...carried("node"), "-e", "console.log('up')"];
+
+async function bubblewrap(bed: Bed): Promise<Measured> {
+  const { root, spec } = await bareRoot(bed);
+  const places = ["--ro-bind", root.path, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"];
+  const argv = ["bwrap", "--unshare-all", "--die-with-parent", ...places, "--ro-bind", spec.guest, GUEST_DIR];
+  const measured = await beside(bed, bed.driver("bubblewrap"), () => firstLineMs([...argv, "--", ...ONE_LINE]));
+  const goal = { text: "at most 150 ms", isMet: (value: number) => value <= 150 };
+  return { name: "start bubblewrap, create to hello", unit: "ms", ...measured, goal };
+}
+
+async function runsc(bed: Bed): Promise<Measured> {
+  const { root, spec } = await bareRoot(bed);
+  const bundle = bed.fresh("bundle");
+  mkdirSync(bundle);
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(bundleConfig(spec, root, ONE_LINE)));
+  const platform = (await offeredPlatforms("runsc", bed.signal)).at(-1);
+  const flags = [`--root=${bed.fresh("state")}`, `--platform=${platform}`, "--network=none", "--ignore-cgroups"];
+  let id = 0;
+  const bare = () => firstLineMs(["runsc", ...flags, "run", "--bundle", bundle, `bare${process.pid}-${++id}`]);
+  return {
+    name: "start runsc, create to hello",
+    unit: "ms",
+    ...(await beside(bed, bed.driver("runsc"), bare)),
+    goal: null,
+  };
+}
+
+async function docker(bed: Bed): Promise<Measured[]> {
+  const engine = await startEngine();
+  try {
+    const client = new Docker({ socketPath: engine.socket });
+    const image = await imageFor(client, undefined, bed.image.rootfs, bed.signal);
+    const measured: Measured[] = [];
+    for (const runtime of ["runc", "runsc"] as const) {
+      const runDirectory = bed.fresh("docker");
+      const driver = dockerDriver({ runtime, runDirectory, socket: engine.socket, seccompPath: STRICT_PROFILE_PATH });
+      const figures = await beside(bed, driver, () => bareContainerMs(client, image, runtime, bed.image.guest));
+      const goal = { text: "at most 1.3 times the bare start", isMet: (_: number, ratio: number) => ratio <= 1.3 };
+      measured.push({ name: `start docker-${runtime}, create to hello`, unit: "ms", ...figures, goal });
+    }
+    return measured;
+  } finally {
+    await engine.stop();
+  }
+}
+
+/** The first of each is not counted: it warms caches. */
+async function beside(bed: Bed, driver: Driver, bare: () => Promise<number>) {
+  const once = async () => {
+    await using live = await liveSandbox(driver, bed.spec(), bed.signal);
+    return live.helloMs;
+  };
+  await bare();
+  await once();
+  return sideBySide(RUNS, once, bare);
+}
+
+async function bareRoot(bed: Bed): Promise<{ root: OwnRoot; spec: SandboxSpec }> {
+  const spec = bed.spec();
+  return { spec, root: await makeOwnRoot(spec, bed.fresh("root"), bed.signal) };
+}
+
+async function firstLineMs([program = "", ...args]: readonly string[]): Promise<number> {
+  const startMs = performance.now();
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env: { PATH: TOOL_PATH } });
+  const closed = once(child, "close");
+  const [said] = await Promise.race([once(child.stdout, "data"), closed]);
+  const ms = performance.now() - startMs;
+  await closed;
+  if (String(said) !== "up\n") throw new Error(`${program} alone printed ${String(said)}`);
+  return ms;
+}
+
+async function bareContainerMs(client: Docker, image: string, runtime: string, guest: string): Promise<number> {
+  const container = { id: "" };
+  try {
+    return await milliseconds(async () => {
+      const created = await client.createContainer({
+        Image: image,
+        Entrypoint: [...ONE_LINE],
+        Cmd: [],
+        User: "1000:1000",
+        HostConfig: {
+          Runtime: runtime,
+          NetworkMode: "none",
+          LogConfig: { Type: "none", Config: {} },
+          ReadonlyRootfs: true,
+          Tmpfs: { "/tmp": "" },
+          Mounts: [{ Type: "bind", Source: guest, Target: GUEST_DIR, ReadOnly: true }],
+        },
+      });
+      container.id = created.id;
+      const stream = await created.attach({ stream: true, stdout: true, stderr: true });
+      await created.start();
+      const [said] = await Promise.race([once(stream, "data"), once(stream, "end")]);
+      if (!String(said).includes("up")) throw new Error(`a container alone printed ${String(said)}`);
+    });
+  } finally {
+    if (container.id !== "") await client.getContainer(container.id).remove({ force: true });
+  }
+}
