@@ -76,8 +76,8 @@ function installTools(tools) {
   say(`will run: ${command}`);
   // RUNLEVEL=1 keeps Debian's maintainer scripts from starting a service: nobody asked for a running engine.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
-  run("apt-get", ["-qq", "update"], "/", env);
-  const apt = run("apt-get", ["-qq", ...command.split(" ").slice(1)], "/", env);
+  run("apt-get", ["-qq", "update"], "/", env, "ignore");
+  const apt = run("apt-get", ["-qq", ...command.split(" ").slice(1)], "/", env, "ignore");
   const still = missing.filter((tool) => !(tool.isThere ?? (() => isOnPath(tool.program)))());
   if (apt !== 0 || still.length > 0)
     stop(`could not install ${still.map((t) => t.package).join(", ")}`, `run: ${command}`);
@@ -132,8 +132,8 @@ function isOnPath(program) {
 }
 
 /** Runs a program with its output on our standard error, so that our own standard output stays a report. */
-function run(program, args, cwd, env = process.env) {
-  return spawnSync(program, args, { cwd, env, stdio: ["ignore", 2, 2] }).status;
+function run(program, args, cwd, env = process.env, stdout = 2) {
+  return spawnSync(program, args, { cwd, env, stdio: ["ignore", stdout, 2] }).status;
 }
 
 function say(line) {
