@@ -127,7 +127,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
     egress: egressTable(results.gateway.logPath),
     certificates: [...results.certificates],
     withoutMitigation: mitigated.without,
-    ledger: { leaves: ledger.read().length, checkpoint },
+    ledger: { leaves: ledger.size(), checkpoint },
     timings: stepper.timings,
   };
 }

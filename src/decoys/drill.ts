@@ -17,7 +17,7 @@ export async function runDrill(
   drill: Drill,
   { guest, ledger, clock, signal }: { guest: Guest; ledger: Ledger; clock: Clock; signal: AbortSignal },
 ): Promise<DrillOutcome> {
-  const since = ledger.read().length;
+  const since = ledger.size();
   const startMs = clock.monotonicMs();
   const touching = touch(drill, guest, signal);
   const rang = await alarmOf(drill, ledger, since, { touching, clock, signal });

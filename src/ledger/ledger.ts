@@ -33,6 +33,8 @@ export type Ledger = {
   append(input: LeafInput): Leaf;
   /** Entries from `sinceSeq` on, read back from the disk and not from memory. */
   read(sinceSeq?: number): LedgerEntry[];
+  /** Leaves on the disk now: the seq that the next one gets. */
+  size(): number;
   /** Signs the present size and root through the signer process; the signed note's text (C2SP tlog-checkpoint). */
   checkpoint(): Promise<string>;
   close(): Promise<void>;

@@ -38,6 +38,7 @@ export function openLedger(stateDir: string, options: LedgerOptions): Ledger {
   return {
     append: (input) => leaves.append(input),
     read: (sinceSeq = 0) => leaves.read(sinceSeq),
+    size: () => leaves.tip().edge.size,
     checkpoint: () => checkpoint(directory, leaves, signer),
     async close() {
       await signer.close();

@@ -4,7 +4,7 @@ import { openCheckpoint } from "./checkpoint.ts";
 import { newestCheckpoint } from "./checkpoints.ts";
 import { hashLeaf, type Stored } from "./entry.ts";
 import { ledgerDirectory } from "./open.ts";
-import { storedSince } from "./segments.ts";
+import { FIRST, storedFrom } from "./segments.ts";
 import { EMPTY_EDGE, extend, inclusionProof, rootOf, subtreesOf } from "./tree.ts";
 import { keyFor } from "./verify.ts";
 
@@ -30,7 +30,7 @@ export function proveLeaves(stateDir: string, isWanted: (stored: Stored) => bool
   const { size, root } = opened.checkpoint;
   const hashes: Uint8Array[] = [];
   const wanted: Stored[] = [];
-  for (const stored of storedSince(directory, 0)) {
+  for (const { stored } of storedFrom(directory, FIRST, 0)) {
     if (stored.leaf.seq < size) hashes.push(hashLeaf(stored.leaf));
     if (isWanted(stored)) wanted.push(stored);
   }

@@ -55,12 +55,27 @@ export function walk(
   return { position, tornBytes: 0 };
 }
 
-/** Every whole leaf from `sinceSeq` on. Throws OperatorError at a damaged one. */
-export function* storedSince(directory: string, sinceSeq: number): Generator<Stored, void> {
-  const first = segmentsIn(directory).findLast((segment) => segment <= sinceSeq) ?? 0;
-  for (const step of stepsFrom(directory, first, 0, first)) {
+/** Where a leaf stands. */
+export type Place = { seq: number; segment: number; bytes: number };
+
+export const FIRST: Place = { seq: 0, segment: 0, bytes: 0 };
+
+/**
+ * Every whole leaf from a place on, or from the segment that holds leaf `sinceSeq` on when that begins later; each with
+ * the place behind it. Throws OperatorError at a damaged one.
+ */
+export function* storedFrom(
+  directory: string,
+  place: Place,
+  sinceSeq: number,
+): Generator<{ stored: Stored; next: Place }, void> {
+  const later = segmentsIn(directory).findLast((segment) => place.segment < segment && segment <= sinceSeq);
+  const from = later === undefined ? place : { seq: later, segment: later, bytes: 0 };
+  for (const step of stepsFrom(directory, from.segment, from.bytes, from.seq)) {
     if (step.status === "broken") throw damaged(step);
-    if (step.status === "leaf" && step.stored.leaf.seq >= sinceSeq) yield step.stored;
+    if (step.status === "torn") return;
+    const { stored, segment, end } = step;
+    yield { stored, next: { seq: stored.leaf.seq + 1, segment, bytes: end } };
   }
 }
 

@@ -9,7 +9,7 @@ import { commitTo, formatStored, hashLeaf, PAYLOAD_BYTES_MAX, SALT_BYTES } from 
 import type { Leaf, LeafInput, LedgerEntry } from "./ledger.ts";
 import { type Lock, openLock, sqliteCodeOf } from "./lock.ts";
 import { readMark, writeMark } from "./mark.ts";
-import { type Position, SEGMENT_BYTES_MAX, START, segmentPath, storedSince, walk } from "./segments.ts";
+import { FIRST, type Position, SEGMENT_BYTES_MAX, START, segmentPath, storedFrom, walk } from "./segments.ts";
 import { extend } from "./tree.ts";
 
 /**
@@ -64,7 +64,7 @@ export function openLeaves(directory: string, clock: Clock): Leaves {
           return write(write(position, recovered).position, input).leaf;
         }),
       ),
-    read: (sinceSeq) => readEntries(directory, sinceSeq),
+    read: readerOf(directory),
     tip: () => writing(directory, () => lock.hold(() => catchUp().position)),
     alone: (work) => writing(directory, () => lock.hold(work)),
     close: () => lock.close(),
@@ -73,7 +73,21 @@ export function openLeaves(directory: string, clock: Clock): Leaves {
 
 /** Needs no lock and writes nothing. Throws OperatorError at a damaged leaf. */
 export function readEntries(directory: string, sinceSeq = 0): LedgerEntry[] {
-  return Array.from(storedSince(directory, sinceSeq), ({ leaf, payload }) => ({ leaf, payload }));
+  return readerOf(directory)(sinceSeq);
+}
+
+/** Remembers where the leaf stands that was asked for last: who waits for one asks for the same again every few milliseconds. */
+function readerOf(directory: string): (sinceSeq: number) => LedgerEntry[] {
+  let place = FIRST;
+  return (sinceSeq) => {
+    const entries: LedgerEntry[] = [];
+    for (const { stored, next } of storedFrom(directory, place.seq <= sinceSeq ? place : FIRST, sinceSeq)) {
+      const { leaf, payload } = stored;
+      if (leaf.seq < sinceSeq) place = next;
+      else entries.push({ leaf, payload });
+    }
+    return entries;
+  };
 }
 
 function lineFor(input: LeafInput, seq: number, clock: Clock): { line: Buffer; leaf: Leaf } {

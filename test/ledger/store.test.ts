@@ -36,6 +36,21 @@ test("what was appended is read back from the disk, by another handle too, from 
   expect(other.read()[2]?.leaf).toMatchObject({ v: 1, kind: "test.leaf", cycle: "c-test", actor: { kind: "cycle" } });
 });
 
+test("who asks again from the same seq sees what another handle appended meanwhile, and may ask for earlier ones after that", () => {
+  const { stateDir, ledger } = newLog();
+  const other = newLog(stateDir).ledger;
+  for (let n = 0; n < 5; n++) ledger.append(leaf(n));
+  expect(other.size()).toBe(5);
+  expect(other.read(5)).toEqual([]);
+  for (let n = 5; n < 8; n++) {
+    ledger.append(leaf(n));
+    expect(other.read(5).map((entry) => entry.leaf.seq)).toEqual([5, 6, 7].slice(0, n - 4));
+  }
+  expect(other.read(2).map((entry) => entry.leaf.seq)).toEqual([2, 3, 4, 5, 6, 7]);
+  expect(other.read(7).map((entry) => entry.leaf.seq)).toEqual([7]);
+  expect(other.size()).toBe(8);
+});
+
 test("two handles in one process take turns without a gap", () => {
   const { stateDir, ledger } = newLog();
   const other = newLog(stateDir).ledger;
