@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { syncDirectory, unlinkIfThere, writeAll } from "../base/files.ts";
 
+/** By this file a state directory is known, wherever a person put it. */
+export const KEY_NAME = "canaries.key";
+
 const KEY_BYTES = 32;
 
 /**
@@ -13,7 +16,7 @@ const KEY_BYTES = 32;
  */
 export function loadMasterKey(stateDirectory: string): Buffer {
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-  const path = join(stateDirectory, "canaries.key");
+  const path = join(stateDirectory, KEY_NAME);
   return readKey(path) ?? createKey(path) ?? mustRead(path);
 }
 

@@ -13,6 +13,7 @@ import { dirname, join, posix, relative, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf, OperatorError, throwIfStopped } from "../base/errors.ts";
 import type { FakeMaker } from "../canaries/canaries.ts";
+import { KEY_NAME } from "../canaries/key.ts";
 import { allowedInHome, includedInWorkspace } from "./allowed.ts";
 import { type Entry, gather, type Limits, type Tree } from "./copy.ts";
 import { globs } from "./glob.ts";
@@ -205,7 +206,8 @@ function refuseBadPlace(tree: Tree, out: string): void {
     real,
     resolve(realOf(dirname(resolve(out))) ?? dirname(resolve(out)), posix.basename(resolve(out))),
   );
-  if (end === "" || !(end === ".." || end.startsWith("../"))) {
+  const isInside = end === "" || !(end === ".." || end.startsWith("../"));
+  if (isInside && !isInState(real, end)) {
     throw new OperatorError(
       `the clone ${out} would lie inside ${tree.path}`,
       "give a directory outside of what is cloned",
@@ -214,6 +216,12 @@ function refuseBadPlace(tree: Tree, out: string): void {
   if (existsSync(out) && readdirSync(out).length > 0) {
     throw new OperatorError(`${out} is there and not empty`, "give a directory that does not exist yet");
   }
+}
+
+/** Our own state directory may stand in a stack, beside its weakdoor.yaml: what lies in it is not copied. */
+function isInState(root: string, below: string): boolean {
+  const steps = below.split("/");
+  return steps.some((_, i) => i > 0 && existsSync(join(root, ...steps.slice(0, i), KEY_NAME)));
 }
 
 /** undefined when it is not there or no directory that this user may read. */

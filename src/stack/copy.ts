@@ -4,6 +4,7 @@ import { basename, dirname, join, posix, relative } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf, throwIfStopped } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
+import { KEY_NAME } from "../canaries/key.ts";
 import { BINARY_NAMES, MADE_DIRECTORIES } from "./allowed.ts";
 import { type Directory, openDirectory } from "./directory.ts";
 import { type Globs, globs } from "./glob.ts";
@@ -66,7 +67,7 @@ async function walk(here: Walk): Promise<void> {
   await setImmediate();
   throwIfStopped(here.signal);
   const { names, unreadable } = here.directory.names();
-  if (names.includes(OWN_KEY)) return skip(here, "", "weakdoor's own state, with the key to every fake");
+  if (names.includes(KEY_NAME)) return skip(here, "", "weakdoor's own state, with the key to every fake");
   if (unreadable > 0) skip(here, "", `${unreadable} of its names are not UTF-8`);
   for (const name of names) {
     const path = here.below === "" ? name : `${here.below}/${name}`;
@@ -79,9 +80,6 @@ async function walk(here: Walk): Promise<void> {
     }
   }
 }
-
-/** A state directory is known by its key file, wherever a person put it. */
-const OWN_KEY = "canaries.key";
 
 const UNREADABLE = new Map([
   ["EACCES", "not readable by this user"],

@@ -37,7 +37,7 @@ const FILE_BYTES_MAX = 1024 * 1024;
 const NAMES_MAX = 2_000;
 const DEPTH_MAX = 12;
 const ENTRIES_MAX = 20_000;
-const NOT_ENTERED = new Set([".git", "node_modules", ".venv", "dist", "target", ".cache"]);
+const NOT_ENTERED = new Set([".git", "node_modules", ".venv", "dist", "target", ".cache", ".weakdoor"]);
 
 export function openStack(roots: Roots): StackReader {
   const problems: Problem[] = [];
