@@ -1,11 +1,13 @@
-import { existsSync, lchownSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { OperatorError } from "../base/errors.ts";
 import { type StandIn, standInSocket } from "../decoys/standIn.ts";
 import type { Gateway } from "../egress/egress.ts";
 import type { Confinement, Driver, Mount } from "../sandbox/sandbox.ts";
 import type { Clone, Declared, DeclaredResource } from "../stack/stack.ts";
+import type { Narrower } from "./faithful.ts";
 import type { Ground } from "./ground.ts";
+import { clonedAt, makeMountPoints } from "./mountPoints.ts";
 import { driverOf, open, type Room } from "./rooms.ts";
 
 /**
@@ -19,6 +21,8 @@ export type TargetPlan = {
   /** What was declared and is not repeated, with the reason. */
   notRepeated: { what: string; why: string }[];
   confinement: Confinement;
+  /** Where the room is narrower than what is declared: a refusal in it says nothing about the real one. */
+  narrower: Narrower[];
   /** What makes the declared confinement weak; not empty: only our own probe and drills run in it. */
   weakGround: string[];
 };
@@ -45,9 +49,14 @@ export async function openTarget(
     });
   };
   const plan = await planTarget({ declared, clone, directory, onTouch });
+  const bases = plan.mounts.flatMap((mount) =>
+    mount.kind === "bind" && statSync(mount.source).isDirectory() ? [{ path: mount.path, root: mount.source }] : [],
+  );
+  await makeMountPoints(declared, clone, bases);
   const { uid, gid } = declared.user;
   for (const tree of [directory, clone.home, clone.workspace]) giveTo(tree, uid, gid);
   const { driver, why } = chooseDriver(ground, declared);
+  narrowTo(driver, plan);
   const closeStandIns = () => Promise.all(plan.standIns.map((standIn) => standIn.close()));
   try {
     const room = await open(ground, gateway, driver, {
@@ -109,6 +118,7 @@ export async function planTarget({ declared, clone, directory, onTouch }: PlanOp
       seccomp: declared.seccomp === "none" ? "none" : "strict",
       readOnlyRoot: declared.readOnlyRoot,
     },
+    narrower: narrowerThan(declared),
     weakGround: weaknessesOf(declared),
   };
   const taken = new Set(plan.mounts.map((mount) => mount.path));
@@ -163,10 +173,9 @@ async function addResource(
 }
 
 /** Where the resource lies in the clone; an empty directory of ours when the clone holds nothing there. */
-function cloned({ home, workspace }: PlanOptions["clone"], resource: DeclaredResource, at: string): string {
-  const [root, ...below] = (resource.logical ?? "").split("/");
-  const source = join(root === "home" ? home : workspace, ...below);
-  if (existsSync(source)) return source;
+function cloned(clone: PlanOptions["clone"], resource: DeclaredResource, at: string): string {
+  const source = clonedAt(resource, clone);
+  if (source !== undefined && existsSync(source)) return source;
   mkdirSync(at, { recursive: true, mode: 0o777 });
   return at;
 }
@@ -178,6 +187,23 @@ function weaknessesOf(declared: Declared): string[] {
     ...(declared.seccomp === "none" ? ["no seccomp filter"] : []),
     ...(declared.kind === "none" ? ["no sandbox is declared"] : []),
   ];
+}
+
+/** What every room of ours has and the declaration does not. */
+function narrowerThan(declared: Declared): Narrower[] {
+  const limits = { of: "resource-limit", why: "these limits are ours, not the declared ones" };
+  if (declared.kind !== "none") return [limits];
+  const why = "no sandbox is declared, and the machine that the agent really runs on is wider than this room";
+  return [limits, ...(["filesystem", "process", "cross-boundary", "network"] as const).map((of) => ({ of, why }))];
+}
+
+/** A driver that cannot leave something open closes it, and that is said: a room narrower than the real one beats none. */
+function narrowTo(driver: Driver, plan: TargetPlan): void {
+  const limit = driver.cannot.find(({ what }) => what === "allow new privileges");
+  if (limit === undefined || plan.confinement.noNewPrivileges) return;
+  plan.confinement = { ...plan.confinement, noNewPrivileges: true };
+  plan.notRepeated.push({ what: "new privileges", why: limit.why });
+  plan.narrower.push({ of: "no-new-privs", why: limit.why });
 }
 
 function chooseDriver(ground: Ground, declared: Declared): { driver: Driver; why: string } {
@@ -198,10 +224,11 @@ function chooseDriver(ground: Ground, declared: Declared): { driver: Driver; why
   };
 }
 
-/** Hands a tree of ours to the user inside, when we are root; links are not followed. */
+/** Hands a file or a tree of ours to the user inside, when we are root; links are not followed. */
 export function giveTo(root: string, uid: number, gid: number): void {
   if (process.getuid?.() !== 0) return;
   lchownSync(root, uid, gid);
+  if (!lstatSync(root).isDirectory()) return;
   for (const entry of readdirSync(root, { withFileTypes: true, recursive: true })) {
     lchownSync(join(entry.parentPath, entry.name), uid, gid);
   }
