@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { Category, CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
+import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
 import { lookFromOutside } from "../probe/outside.ts";
 import { type Carrier, type Measurement, measure, requestOf } from "../probe/probe.ts";
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
+import { faithful } from "./faithful.ts";
 import type { Ground } from "./ground.ts";
 import type { Room } from "./rooms.ts";
+import type { Target } from "./target.ts";
 
 const PROBE_TIMEOUT_MS = 20_000;
 const REPORT_BYTES_MAX = 4 * 1024 * 1024;
@@ -28,7 +30,7 @@ export type Measured = {
 };
 
 /** Host baseline, target and lab, and whether the lab stays within the target. Throws when a probe's answer is refused. */
-export async function measureAll(ground: Ground, target: Room, lab: Room): Promise<Measured> {
+export async function measureAll(ground: Ground, target: Target, lab: Room): Promise<Measured> {
   const { image, config, signal } = ground;
   const [baseline, targetView, labView] = await Promise.all([
     hostBaseline({
@@ -44,7 +46,7 @@ export async function measureAll(ground: Ground, target: Room, lab: Room): Promi
   const subset = labWithinTarget(labView.report, targetView.report, []);
   refuseWiderLab(subset);
   return {
-    target: visible(target, compared(targetView, baseline.report)),
+    target: faithful(target, compared(targetView, baseline.report)),
     lab: compared(labView, baseline.report),
     subset,
     asMeasured: targetView.report,
@@ -135,22 +137,4 @@ function compared(view: View, baseline: ProbeReport): View {
     row.from === report.from ? (changed.get(row.id) ?? row) : row,
   );
   return { ...view, report, observations };
-}
-
-/** A target whose real sandbox has a network stands here without one: its network rows would be about our room, not about theirs. */
-function visible(room: Room, view: View): View {
-  if (room.network === "none") return view;
-  const reason = "the agent's sandbox has a network; this release rebuilds it without one";
-  const isHidden = (category: Category) => category === "network";
-  const observations = view.observations.map((row) =>
-    isHidden(row.category) ? { ...row, verdict: "not-measured" as const, access: [], detail: reason } : row,
-  );
-  const checks = view.checks.map((check) =>
-    isHidden(check.category) ? { ...check, status: "skipped" as const, reason } : check,
-  );
-  return {
-    report: { ...view.report, observations: observations.filter((row) => row.from === "target"), checks },
-    observations,
-    checks,
-  };
 }

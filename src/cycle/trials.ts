@@ -13,6 +13,7 @@ import { discover } from "../stack/discover.ts";
 import { type Copy, makeCopy } from "./copy.ts";
 import type { Ground } from "./ground.ts";
 import { probeRoom } from "./measure.ts";
+import { basesOf, makeMountPoints } from "./mountPoints.ts";
 import { type Room, scratchRoom } from "./rooms.ts";
 import { giveTo, openTarget } from "./target.ts";
 
@@ -69,7 +70,10 @@ type Bench = { ground: Ground; gateway: Gateway; stands: readonly [Stand, Stand]
 async function openBench(ground: Ground, gateway: Gateway): Promise<Bench> {
   const stand = async (name: string): Promise<Stand> => {
     const clone = await makeCopy(ground, name);
-    const { user } = await readDeclared(clone, ground.config.target.declaredBy, originalOf(ground));
+    const declared = await readDeclared(clone, ground.config.target.declaredBy, originalOf(ground));
+    const { user } = declared;
+    // Before the first look at the tree: no sandbox rebuilt later then leaves anything new in it.
+    await makeMountPoints(declared, clone, basesOf(declared, clone));
     giveTo(clone.root, user.uid, user.gid);
     const mounts = [{ kind: "bind" as const, source: clone.root, path: STACK_PATH, mode: "rw" as const }];
     const room = await scratchRoom(ground, gateway, {

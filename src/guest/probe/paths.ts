@@ -18,9 +18,13 @@ function under(directory: string, name: string): string {
   return directory === "/" ? `/${name}` : `${directory}/${name}`;
 }
 
-/** An absolute path as an id may show it: `~/…` below the home, relative below the workspace. */
+/**
+ * An absolute path as an id may show it: `~/…` below the home, relative below the workspace. The workspace itself keeps
+ * its path, so that it is called the same in a room that has no home.
+ */
 export function showPath(context: Context, path: string): string {
   const { home, workspace } = context.facts;
+  if (path === workspace) return path;
   if (workspace !== undefined && path.startsWith(`${workspace}/`)) return path.slice(workspace.length + 1);
   if (home !== undefined && home !== "/" && path.startsWith(`${home}/`)) return `~${path.slice(home.length)}`;
   return path;

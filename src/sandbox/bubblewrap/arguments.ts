@@ -40,7 +40,7 @@ export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rig
       : []),
     ...masked(),
     ...(root.mounts.some((mount) => mount.path === "/tmp") ? [] : tmpfs("/tmp", TMP_MIB)),
-    ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap(mounted),
+    ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap((mount) => mounted(mount, root.mounts)),
     "--chdir",
     spec.cwd,
     ...(confinement.seccomp === "strict" ? ["--seccomp", String(FILTER_FD)] : []),
@@ -112,9 +112,18 @@ function withLimits({ name, limits }: SandboxSpec): string[] {
   return [`${GUEST_DIR}/busybox`, "sh", "-c", script, name, String(limits.pids)];
 }
 
-function mounted(mount: Mount): string[] {
+function mounted(mount: Mount, all: readonly Mount[]): string[] {
   if (mount.kind === "tmpfs") return tmpfs(mount.path, mount.sizeMiB);
-  return [mount.mode === "ro" ? "--ro-bind" : "--bind", mount.source, mount.path];
+  return [...waysTo(mount, all), mount.mode === "ro" ? "--ro-bind" : "--bind", mount.source, mount.path];
+}
+
+/** In an empty file system bwrap makes the directories on the way itself, and closes them to all but root. */
+function waysTo({ path }: Mount, all: readonly Mount[]): string[] {
+  const around = all.filter((mount) => mount.kind === "tmpfs" && path.startsWith(`${mount.path}/`));
+  const start = Math.max(-1, ...around.map((mount) => mount.path.length));
+  if (start < 0) return [];
+  const ends = [...path.matchAll(/\//g)].map(({ index }) => index).filter((index) => index > start);
+  return ends.flatMap((end) => ["--perms", "0755", "--dir", path.slice(0, end)]);
 }
 
 function tmpfs(path: string, sizeMiB: number): string[] {

@@ -1,0 +1,34 @@
+import { type CheckRun, checkOf, type Observation } from "../guest/observation.ts";
+import type { View } from "./measure.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * What the rebuilt target can say of the agent's real sandbox. Where ours is narrower than theirs, what is open in ours is
+ * open in theirs too, but a refusal is only ours: it reads not-measured, with the reason, and never as a denial.
+ */
+export function faithful({ network, plan }: Pick<Target, "network" | "plan">, view: View): View {
+  const narrower = new Map(plan.narrower.map(({ of, why }) => [of, why]));
+  const hidden = network === "none" ? undefined : HAS_NETWORK;
+  const observations = view.observations.map((row) => {
+    if (hidden !== undefined && row.category === "network") return notMeasured(row, hidden);
+    if (row.verdict !== "denied" && row.verdict !== "absent") return row;
+    const why = narrower.get(row.category) ?? narrower.get(checkOf(row.id));
+    return why === undefined ? row : notMeasured(row, `${row.detail}; but ${why}`);
+  });
+  const checks = view.checks.map(
+    (check): CheckRun =>
+      hidden !== undefined && check.category === "network" ? { ...check, status: "skipped", reason: hidden } : check,
+  );
+  const report = { ...view.report, observations: observations.filter((row) => row.from === "target"), checks };
+  return { report, observations, checks };
+}
+
+/** One way in which our room is narrower than the real one; `of` names a whole category, or one check. */
+export type Narrower = { of: string; why: string };
+
+const HAS_NETWORK = "the agent's sandbox has a network; this release rebuilds it without one";
+
+function notMeasured(row: Observation, detail: string): Observation {
+  const { control: _, ...rest } = row;
+  return { ...rest, verdict: "not-measured", access: [], detail: detail.slice(0, 600) };
+}
