@@ -11,11 +11,12 @@ import { EXIT, type Io, type Verb } from "./cli/verb.ts";
 async function main(argv: string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "help" || name === "--help") {
-    io.out(help());
+    io.out(await help());
     return name === undefined ? EXIT.operator : EXIT.nothingNew;
   }
-  const verb = verbs.find((candidate) => candidate.name === name);
-  if (verb === undefined) throw new OperatorError(`there is no verb ${name}`, "run: weakdoor help");
+  const entry = verbs.find((candidate) => candidate.name === name);
+  if (entry === undefined) throw new OperatorError(`there is no verb ${name}`, "run: weakdoor help");
+  const { verb } = await entry.load();
   if (rest.includes("--help")) {
     io.out(`usage: weakdoor ${verb.usage}\n\n${verb.summary}`);
     return EXIT.nothingNew;
@@ -41,12 +42,13 @@ function parse(verb: Verb, args: string[]) {
   }
 }
 
-function help(): string {
-  const width = Math.max(...verbs.map((verb) => verb.name.length));
+async function help(): Promise<string> {
+  const width = Math.max(...verbs.map((entry) => entry.name.length));
+  const loaded = await Promise.all(verbs.map((entry) => entry.load()));
   return [
     "weakdoor measures what an AI agent's sandbox really lets through, on a clone with every credential replaced.",
     "",
-    ...verbs.map((verb) => `  ${verb.name.padEnd(width)}  ${verb.summary}`),
+    ...loaded.map(({ verb }) => `  ${verb.name.padEnd(width)}  ${verb.summary}`),
     "",
     "weakdoor VERB --help says how a verb is called.",
     "exit codes: 0 nothing new, 1 a bug, 2 you must act, 10 new findings at or over the threshold, 11 a finding came back,",

@@ -1,41 +1,26 @@
-import { verb as approve } from "./approve.ts";
-import { verb as clone } from "./clone.ts";
-import { verb as diff } from "./diff.ts";
-import { verb as doctor } from "./doctor.ts";
-import { verb as findings } from "./findings.ts";
-import { verb as init } from "./init.ts";
-import { verb as kill } from "./kill.ts";
-import { verb as log } from "./log.ts";
-import { verb as probe } from "./probe.ts";
-import { verb as rearm } from "./rearm.ts";
-import { verb as recognise } from "./recognise.ts";
-import { verb as reject } from "./reject.ts";
-import { verb as report } from "./report.ts";
-import { verb as run } from "./run.ts";
-import { verb as schedule } from "./schedule.ts";
-import { verb as show } from "./show.ts";
-import { verb as status } from "./status.ts";
-import { verb as sweep } from "./sweep.ts";
 import type { Verb } from "./verb.ts";
 
+/** A verb is loaded when it is called: the kill switch must not wait until everything that it may stop has been read. */
+export type VerbEntry = { name: string; load(): Promise<{ verb: Verb }> };
+
 /** Every verb, in the order in which `weakdoor help` lists them. */
-export const verbs: readonly Verb[] = [
-  init,
-  doctor,
-  run,
-  schedule,
-  status,
-  probe,
-  diff,
-  clone,
-  recognise,
-  findings,
-  show,
-  approve,
-  reject,
-  kill,
-  rearm,
-  sweep,
-  report,
-  log,
+export const verbs: readonly VerbEntry[] = [
+  { name: "init", load: () => import("./init.ts") },
+  { name: "doctor", load: () => import("./doctor.ts") },
+  { name: "run", load: () => import("./run.ts") },
+  { name: "schedule", load: () => import("./schedule.ts") },
+  { name: "status", load: () => import("./status.ts") },
+  { name: "probe", load: () => import("./probe.ts") },
+  { name: "diff", load: () => import("./diff.ts") },
+  { name: "clone", load: () => import("./clone.ts") },
+  { name: "recognise", load: () => import("./recognise.ts") },
+  { name: "findings", load: () => import("./findings.ts") },
+  { name: "show", load: () => import("./show.ts") },
+  { name: "approve", load: () => import("./approve.ts") },
+  { name: "reject", load: () => import("./reject.ts") },
+  { name: "kill", load: () => import("./kill.ts") },
+  { name: "rearm", load: () => import("./rearm.ts") },
+  { name: "sweep", load: () => import("./sweep.ts") },
+  { name: "report", load: () => import("./report.ts") },
+  { name: "log", load: () => import("./log.ts") },
 ];

@@ -2,12 +2,9 @@ import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../base/clock.ts";
 import { OperatorError } from "../base/errors.ts";
-import { openLedger } from "../ledger/open.ts";
-import { sweep } from "../sandbox/sweep.ts";
 import { openEntries, openGateways, readJournal } from "../stop/journal.ts";
 import { setLatch } from "../stop/latch.ts";
 import { liveCycles } from "../stop/startWatchdog.ts";
-import { readyBackends } from "./backends.ts";
 import { requireState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, type Io, text, type Verb } from "./verb.ts";
 
@@ -16,7 +13,10 @@ const GRACE_MS = 1_000;
 const WAIT_MS = 10_000;
 const LOOK_MS = 25;
 
-/** Sets the latch, then looks until nothing of ours lives. Whoever watches the latch kills; where nobody does, a sweep. */
+/**
+ * Sets the latch, then looks until nothing of ours lives. Whoever watches the latch kills; where nobody does, a sweep. What
+ * is needed only after the latch is loaded after it: packages that take long to read, or cannot be, must not delay it.
+ */
 export const verb: Verb = {
   name: "kill",
   summary: "stop everything now: sets the latch, waits until nothing of ours lives",
@@ -48,6 +48,10 @@ async function untilGone(stateDir: string, startedMs: number, signal: AbortSigna
     }
     if (elapsedMs > GRACE_MS && !isSwept && liveCycles().size === 0) {
       isSwept = true;
+      const [{ sweep }, { readyBackends }] = await Promise.all([
+        import("../sandbox/sweep.ts"),
+        import("./backends.ts"),
+      ]);
       const drivers = await readyBackends(stateDir, signal);
       await sweep({ drivers, stateDir, clock: systemClock, scope: "journal" });
     }
@@ -64,6 +68,7 @@ function living(stateDir: string): string[] {
 /** After the killing and never before it: a log that hangs or is full must not keep anything alive. */
 async function writeDown(stateDir: string, who: string, reason: string, io: Io): Promise<void> {
   try {
+    const { openLedger } = await import("../ledger/open.ts");
     const ledger = openLedger(stateDir, { clock: systemClock });
     try {
       ledger.append({ kind: "kill.set", actor: { kind: "person", name: who }, cycle: null, payload: { reason } });

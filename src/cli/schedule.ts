@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { CONFIG_NAME, loadConfig } from "../config/config.ts";
+import { loadConfig } from "../config/config.ts";
 import { readEnvironment } from "../config/env.ts";
+import { CONFIG_NAME } from "../config/name.ts";
 import { atStart, keepTime } from "../schedule/schedule.ts";
 import { openStore } from "../store/openStore.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";

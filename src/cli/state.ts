@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ParseArgsOptionsConfig } from "node:util";
 import { OperatorError } from "../base/errors.ts";
-import { CONFIG_NAME } from "../config/config.ts";
+import { CONFIG_NAME } from "../config/name.ts";
 import { text, type VerbInput } from "./verb.ts";
 
 /** Options of every verb that reads or writes what cycles keep. */

@@ -5,6 +5,7 @@ import { errnoOf, OperatorError } from "../base/errors.ts";
 import { readBounded } from "../base/files.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { complaintOf } from "./complaint.ts";
+import { CONFIG_NAME } from "./name.ts";
 import { ConfigFile } from "./schema.ts";
 import { lineOf, parseYaml } from "./yaml.ts";
 
@@ -22,8 +23,6 @@ export type Config = Omit<z.infer<typeof ConfigFile>, "version"> & {
   /** Of the file's bytes, lower-case hex. */
   sha256: string;
 };
-
-export const CONFIG_NAME = "weakdoor.yaml";
 
 const BYTES_MAX = 1024 * 1024;
 
