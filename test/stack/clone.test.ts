@@ -239,7 +239,9 @@ test("files that this user may not read are named", async () => {
   writeFileSync(join(dir, "locked.txt"), "x\n");
   chmodSync(join(dir, "locked.txt"), 0);
   chmodSync(scratch, 0o755);
-  const script = `process.setgid(65534);process.setuid(65534);const{gather}=await import(${JSON.stringify(join(import.meta.dirname, "../../src/stack/copy.ts"))});
+  // Loaded before the rights go: the checkout may lie where only root may look.
+  const script = `const{gather}=await import(${JSON.stringify(join(import.meta.dirname, "../../src/stack/copy.ts"))});
+    process.setgid(65534);process.setuid(65534);
     const g=await gather([{name:"workspace",path:${JSON.stringify(dir)},allowed:undefined,included:[]}],{fileBytesMax:1e6,totalBytesMax:1e7,entriesMax:100},new AbortController().signal);
     console.log(JSON.stringify([g.entries.map(e=>e.file),g.skipped]))`;
   const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
