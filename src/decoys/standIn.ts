@@ -2,6 +2,7 @@ import { chmodSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
+import { nearSocket } from "../base/socketPath.ts";
 
 /**
  * A stand-in for a host socket (a container engine's, an agent's): a listener of ours at the place where the real one
@@ -24,9 +25,14 @@ export async function standInSocket(path: string, onTouch: () => void): Promise<
     connection.destroy();
     onTouch();
   });
+  const place = nearSocket(path);
+  server.once("close", place.close);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, resolve);
+    server.listen(place.path, resolve);
+  }).catch((thrown: unknown) => {
+    place.close();
+    throw thrown;
   });
   // What keeps others out is the 0700 run directory; inside the target the agent's user must be able to connect.
   chmodSync(path, 0o666);

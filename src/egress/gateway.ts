@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { errnoOf, messageOf, OperatorError, throwIfStopped } from "../base/errors.ts";
 import { unlinkIfThere } from "../base/files.ts";
+import { nearSocket } from "../base/socketPath.ts";
 import type { Allowlist } from "./allowlist.ts";
 import type { Ticket } from "./door.ts";
 import type { Alarm, Gateway, GuestRequest, GuestResponse } from "./egress.ts";
@@ -33,9 +34,6 @@ export type GatewayOptions = {
   signal: AbortSignal;
 };
 
-/** sockaddr_un holds 108 bytes, the closing NUL among them. */
-const SOCKET_PATH_BYTES_MAX = 107;
-
 /**
  * Starts the gateway process and waits until its door is open. Throws OperatorError when the run directory, the socket or
  * the log cannot be made, and the signal's reason when it is aborted; then no process is left.
@@ -44,7 +42,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { runDirectory, signal } = options;
   throwIfStopped(signal);
   const setup = setupOf(options);
-  prepare(runDirectory, setup.socketPath);
+  prepare(runDirectory);
   const started = await startChild(setup, signal);
   throwIfStopped(signal);
   if (started.status === "failed") throw cannotStart(runDirectory, started.reason);
@@ -145,7 +143,9 @@ async function take(message: FromGateway, { child, guests, refused, options }: D
 
 /** Raw bytes both ways, with back-pressure; when either side ends or breaks, both are destroyed. */
 function bridge(channel: Duplex, socketPath: string, ticket: Ticket, end: GuestEnd): void {
-  const socket = connect(socketPath);
+  const door = nearSocket(socketPath);
+  const socket = connect(door.path);
+  socket.once("close", door.close);
   const drop = (why: string) => {
     channel.destroy();
     socket.destroy();
@@ -175,13 +175,7 @@ function setupOf(options: GatewayOptions): Setup {
   };
 }
 
-function prepare(runDirectory: string, socketPath: string): void {
-  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) {
-    throw new OperatorError(
-      `${socketPath} is too long for a socket`,
-      `choose a state directory with a shorter path: ${SOCKET_PATH_BYTES_MAX} bytes at most`,
-    );
-  }
+function prepare(runDirectory: string): void {
   try {
     mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
     chmodSync(runDirectory, 0o700);

@@ -2,6 +2,7 @@ import { networkInterfaces } from "node:os";
 import { systemClock } from "../base/clock.ts";
 import { errnoOf, messageOf } from "../base/errors.ts";
 import { hashOf } from "../base/hash.ts";
+import { nearSocket } from "../base/socketPath.ts";
 import type { Recogniser } from "../canaries/canaries.ts";
 import { recogniser } from "../canaries/recogniser.ts";
 import { serveChannel } from "../sandbox/channel.ts";
@@ -97,7 +98,9 @@ function start(setup: Setup): void {
     }
   });
   door.server.once("error", (error) => tell({ type: "failed", message: messageOf(error) }));
-  door.server.listen(setup.socketPath, () => tell({ type: "ready" }));
+  const place = nearSocket(setup.socketPath);
+  door.server.once("close", place.close);
+  door.server.listen(place.path, () => tell({ type: "ready" }));
 }
 
 function keyOf(base64: string | null): Uint8Array | undefined {
