@@ -62,6 +62,7 @@ function traps(cycle: string, fake: Fake): Trap[] {
       order: { touch: "authority", authority: AUTHORITY.model },
       answers: [403],
     },
+    { what: "only the first program takes and hands in tasks", order: broker("/v1/task/t0", "{}"), answers: [403] },
     { what: "a message of no route is refused", order: broker("/v1/research/candidate", "{}"), answers: [404] },
     {
       what: "a message that is no JSON is refused and counted",

@@ -7,11 +7,13 @@ import {
 } from "node:http";
 import type { ClientHttp2Session, IncomingHttpHeaders as Http2Headers, OutgoingHttpHeaders } from "node:http2";
 import { type Duplex, pipeline } from "node:stream";
-import { PROXY_PORT } from "../constants.ts";
+import { AUTHORITY, PROXY_PORT } from "../constants.ts";
 
 /**
- * An HTTP proxy on loopback whose every request and tunnel becomes a stream to the gateway. It decides nothing: whoever
- * in the sandbox goes round it reaches nothing at all, because there is no network. Rejects when the port is taken.
+ * An HTTP proxy on loopback whose every request and tunnel becomes a stream to the gateway. Whoever in the sandbox goes
+ * round it reaches nothing at all, because there is no network. What may leave is the gateway's to decide; here is only
+ * refused what is the shim's own to say: its greeting, its heartbeat, and the tasks it takes up and hands in. Rejects when
+ * the port is taken.
  */
 export function serveProxy(session: ClientHttp2Session, port = PROXY_PORT): Promise<Server> {
   const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => forward(session, incoming, outgoing));
@@ -44,6 +46,10 @@ function forward(session: ClientHttp2Session, incoming: IncomingMessage, outgoin
     outgoing.writeHead(400, { "content-type": "text/plain" }).end("this is a proxy: send the whole URL\n");
     return;
   }
+  if (isOfShim(target)) {
+    outgoing.writeHead(403, { "content-type": "text/plain" }).end("only the sandbox's first program says this\n");
+    return;
+  }
   const stream = session.request({
     ...passedOn(incoming.headers),
     ":method": incoming.method ?? "GET",
@@ -60,6 +66,17 @@ function forward(session: ClientHttp2Session, incoming: IncomingMessage, outgoin
   stream.once("close", () => refuse(outgoing, new Error("no answer")));
   outgoing.once("close", () => stream.close());
   pipeline(incoming, stream, () => undefined);
+}
+
+/** However the path is written: the gateway reads it strictly, so a spelling too many refused here is none that works there. */
+function isOfShim(target: URL): boolean {
+  if (target.hostname.replace(/\.+$/, "") !== AUTHORITY.broker) return false;
+  const steps = target.pathname
+    .replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .toLowerCase()
+    .split(/[/\\]+/)
+    .filter((step) => step !== "" && step !== ".");
+  return steps[0] === "v1" && ["hello", "heartbeat", "task"].includes(steps[1] ?? "");
 }
 
 function refuse(outgoing: ServerResponse, error: Error): void {

@@ -78,6 +78,39 @@ test("a request that is not for a proxy is told so, and never reaches the gatewa
   expect(calls).toBe(0);
 });
 
+test.each([
+  ["POST", "/v1/hello"],
+  ["POST", "/v1/heartbeat"],
+  ["GET", "/v1/task"],
+  ["POST", "/v1/task/t0"],
+  ["GET", "/v1/task?x=1"],
+  ["GET", "//v1//task"],
+  ["GET", "/v1/./task"],
+  ["GET", "/x/../v1/task"],
+  ["GET", "/v1/%74ask"],
+  ["GET", "/v1%2ftask"],
+  ["GET", "/V1/TASK"],
+])("a program inside cannot say %s %s in the shim's place, and the gateway never hears it", async (method, path) => {
+  let calls = 0;
+  const port = await proxy(() => calls++);
+  for (const host of ["broker.weakdoor.internal", "BROKER.weakdoor.internal:80", "x@broker.weakdoor.internal."]) {
+    const answer = await ask(port, method, `http://${host}${path}`, {}, method === "POST" ? "{}" : "");
+    expect(answer.status).toBe(403);
+  }
+  expect(calls).toBe(0);
+});
+
+test.each(["/v1/alarm", "/v1/tasks", "/v1/research/task", "/task"])(
+  "other messages to the broker pass: %s",
+  async (path) => {
+    const port = await proxy((stream) => {
+      stream.respond({ ":status": 200 });
+      stream.end();
+    });
+    expect((await ask(port, "POST", `http://broker.weakdoor.internal${path}`, {}, "{}")).status).toBe(200);
+  },
+);
+
 test("a stream that the gateway resets is a 502, not a hang", async () => {
   const port = await proxy((stream) => stream.close(2));
   expect((await ask(port, "GET", "http://a.example/")).status).toBe(502);
