@@ -5,7 +5,7 @@ import type { ModelRelay } from "../egress/messages.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import type { Image } from "../sandbox/image.ts";
-import type { Driver } from "../sandbox/sandbox.ts";
+import type { Driver, DriverKind } from "../sandbox/sandbox.ts";
 import type { Watchdog } from "../stop/startWatchdog.ts";
 import type { Store } from "../store/store.ts";
 import type { Stepper } from "./step.ts";
@@ -29,6 +29,8 @@ export type Ground = {
   readonly store: Store;
   readonly watchdog: Watchdog;
   readonly drivers: readonly Driver[];
+  /** Backends that are not used because they did not answer, and why. */
+  readonly missing: readonly { kind: DriverKind; reason: string }[];
   readonly image: Image;
   /** The model and its key, for the gateway alone; undefined when the research is scripted. */
   readonly model: ModelRelay | undefined;

@@ -59,9 +59,9 @@ export async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const ledger = openLedger(stateDir, { clock });
   const store = openStore(stateDir);
   try {
-    const ready = await readyDrivers(options);
-    await recover({ drivers: ready, stateDir, clock, ledger });
-    return await runOn(options, ready, ledger, store);
+    const backends = await askBackends(options);
+    await recover({ drivers: backends.ready, stateDir, clock, ledger });
+    return await runOn(options, backends, ledger, store);
   } finally {
     store.close();
     await ledger.close();
@@ -77,7 +77,9 @@ function refuseWhileLatched(stateDir: string): void {
   );
 }
 
-async function readyDrivers({ config, stateDir, dockerSocket, signal }: RunOptions): Promise<Driver[]> {
+type Backends = { ready: Driver[]; missing: Ground["missing"] };
+
+async function askBackends({ config, stateDir, dockerSocket, signal }: RunOptions): Promise<Backends> {
   const all = drivers({
     runDirectory: runDirectoryOf(stateDir),
     ...(dockerSocket === undefined ? {} : { dockerSocket }),
@@ -85,14 +87,22 @@ async function readyDrivers({ config, stateDir, dockerSocket, signal }: RunOptio
   });
   const checked = await Promise.all(all.map(async (driver) => ({ driver, ...(await driver.check(signal)) })));
   const ready = checked.filter(({ status }) => status === "ready").map(({ driver }) => driver);
-  if (ready.length > 0) return ready;
+  const missing = checked.flatMap((one) =>
+    one.status === "missing" ? [{ kind: one.driver.kind, reason: one.reason }] : [],
+  );
+  if (ready.length > 0) return { ready, missing };
   throw new OperatorError(
     "no isolation is ready on this machine",
     "run: apt-get install -y bubblewrap runsc busybox-static",
   );
 }
 
-async function runOn(options: RunOptions, ready: Driver[], ledger: Ledger, store: Store): Promise<RunOutcome> {
+async function runOn(
+  options: RunOptions,
+  { ready, missing }: Backends,
+  ledger: Ledger,
+  store: Store,
+): Promise<RunOutcome> {
   const { config, stateDir, clock } = options;
   const cycle = newCycleId(clock);
   const startedAt = clock.now();
@@ -136,6 +146,7 @@ async function runOn(options: RunOptions, ready: Driver[], ledger: Ledger, store
       model: options.model,
       signal: stop.signal,
       drivers: ready,
+      missing,
       stepper: steps,
       onCertificate(certificate) {
         certificates.push(certificate);

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeDurably } from "../base/files.ts";
+import { oneLine } from "../base/text.ts";
 import type { DrillOutcome } from "../decoys/decoys.ts";
 import type { Gateway } from "../egress/egress.ts";
 import type { Reconciled } from "../findings/reconcile.ts";
@@ -108,7 +109,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
       blind: settled.blind,
     },
     boundaries: [boundary("target", measured.target, ground), boundary("lab", measured.lab, ground)],
-    coverage: coverageOf(results),
+    coverage: coverageOf(ground, results),
     observations: judged.observations,
     persisted: results.again,
     drills: results.drills.map(drillRow),
@@ -165,14 +166,21 @@ function boundary(from: "target" | "lab", view: View, ground: Ground): BoundaryR
   };
 }
 
-/** Every check of every vantage, and a row for each thing that was declared and could not be repeated, or could not be read. */
-function coverageOf({ measured, audit, target, stack }: Results): CheckRun[] {
+/** Every check of every vantage, and a row for each backend that did not answer, each thing declared and not repeated, each file not read. */
+function coverageOf({ missing }: Ground, { measured, audit, target, stack }: Results): CheckRun[] {
   const declared = target.plan.notRepeated.map(({ what, why }) => ({
     check: `declared: ${what}`.slice(0, 100),
     category: "cross-boundary" as const,
     from: "target" as const,
     status: "skipped" as const,
     reason: why.slice(0, 400),
+  }));
+  const backends = missing.map(({ kind, reason }) => ({
+    check: `backend: ${kind}`,
+    category: "cross-boundary" as const,
+    from: "host" as const,
+    status: "skipped" as const,
+    reason: oneLine(reason, 390),
   }));
   const unreadable = stack.discovered.problems.map(({ file, message }) => ({
     check: `read ${file}`.slice(-100),
@@ -181,7 +189,14 @@ function coverageOf({ measured, audit, target, stack }: Results): CheckRun[] {
     status: "failed" as const,
     reason: message.slice(0, 400),
   }));
-  return [...measured.target.checks, ...measured.lab.checks, ...audit.checks, ...declared, ...unreadable];
+  return [
+    ...measured.target.checks,
+    ...measured.lab.checks,
+    ...audit.checks,
+    ...backends,
+    ...declared,
+    ...unreadable,
+  ];
 }
 
 function drillRow(outcome: DrillOutcome): DrillRow {
