@@ -15,7 +15,7 @@ import type { Ground } from "./ground.ts";
 import { probeRoom } from "./measure.ts";
 import { basesOf, makeMountPoints } from "./mountPoints.ts";
 import { type Room, scratchRoom } from "./rooms.ts";
-import { giveTo, openTarget } from "./target.ts";
+import { giveTo, openTarget, type Target } from "./target.ts";
 
 /** Offers by finding, and for each finding without one the reasons. */
 export type Mitigated = { offers: Map<string, MitigationOffer>; without: { finding: string; reasons: string[] }[] };
@@ -58,13 +58,21 @@ export async function proveMitigations(
       );
     }
   } finally {
-    await Promise.all(bench.stands.map((stand) => stand.room.end()));
+    await Promise.all(bench.stands.flatMap((stand) => [stand.room.end(), ...stand.endings]));
     await Promise.all(bench.stands.map((stand) => stand.clone[Symbol.asyncDispose]()));
   }
   return mitigated;
 }
 
-type Stand = { name: string; clone: Copy; room: Room; rebuilt: number };
+type Stand = {
+  name: string;
+  clone: Copy;
+  room: Room;
+  /** How many targets were rebuilt from this clone. */
+  rebuilt: number;
+  /** Of those targets; waited for before the clone goes. */
+  endings: Promise<unknown>[];
+};
 type Bench = { ground: Ground; gateway: Gateway; stands: readonly [Stand, Stand]; fakes: string[] };
 
 async function openBench(ground: Ground, gateway: Gateway): Promise<Bench> {
@@ -82,7 +90,7 @@ async function openBench(ground: Ground, gateway: Gateway): Promise<Bench> {
       mounts,
       user: { uid: user.uid, gid: user.gid },
     });
-    return { name, clone, room, rebuilt: 0 };
+    return { name, clone, room, rebuilt: 0, endings: [] };
   };
   const [a, b] = await Promise.all([stand("A"), stand("B")]);
   return { ground, gateway, stands: [a, b], fakes: [...a.clone.fakes, ...b.clone.fakes].map((fake) => fake.value) };
@@ -155,9 +163,16 @@ async function probeAgain(ground: Ground, gateway: Gateway, stand: Stand): Promi
     const measured = await probeRoom(ground, target, await hostFacts());
     return measured.status === "measured" ? measured.report.observations : { inconclusive: measured.reason };
   } finally {
-    await target.end();
-    await target[Symbol.asyncDispose]();
+    // Nothing runs in it any more; the looks for what is left of it are made while the scripts go on.
+    const ending = endOf(target);
+    ending.catch(() => undefined);
+    stand.endings.push(ending);
   }
+}
+
+async function endOf(target: Target): Promise<void> {
+  await target.end();
+  await target[Symbol.asyncDispose]();
 }
 
 function originalOf({ config }: Ground) {
