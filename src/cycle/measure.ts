@@ -4,7 +4,7 @@ import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
 import { lookFromOutside } from "../probe/outside.ts";
-import { type Carrier, type Measurement, measure, requestOf } from "../probe/probe.ts";
+import { type Carrier, type Measurement, measure, OUR_MACHINERY, requestOf } from "../probe/probe.ts";
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
 import { faithful } from "./faithful.ts";
 import type { Ground } from "./ground.ts";
@@ -125,6 +125,7 @@ export async function probeRoom(
     workspace: room.workspacePath,
     keyHex: randomBytes(32).toString("hex"),
     standIns: room.standIns.map((standIn) => standIn.path),
+    ours: [...OUR_MACHINERY, ...room.ours],
     host,
   });
   return measure(carry, request);

@@ -29,6 +29,8 @@ export type Room = AsyncDisposable & {
   network: Declared["network"];
   /** By their path inside, with how often each was connected to as seen from outside. */
   standIns: readonly { path: string; touches(): number }[];
+  /** Paths inside that are ours to make the room complete, and say nothing of the stack. */
+  ours: readonly string[];
   /** Why this driver. */
   why: string;
 };
@@ -63,6 +65,7 @@ export async function labRoom(ground: Ground, gateway: Gateway, clone: Clone, de
         env: {},
         network: "none",
         standIns: [],
+        ours: [],
         why,
         isWeak,
       };
@@ -100,6 +103,7 @@ export async function scratchRoom(
     env: {},
     network: "none",
     standIns: [],
+    ours: [],
     why: "",
   };
 }

@@ -78,6 +78,7 @@ export async function openTarget(
       env: { HOME: declared.homePath, ...declared.env },
       network: declared.network,
       standIns,
+      ours: placesOfOurs(declared),
       why,
       declared,
       plan,
@@ -187,6 +188,15 @@ function weaknessesOf(declared: Declared): string[] {
     ...(declared.seccomp === "none" ? ["no seccomp filter"] : []),
     ...(declared.kind === "none" ? ["no sandbox is declared"] : []),
   ];
+}
+
+/**
+ * Where the container's own image or an engine's volume would stand: directories of ours that come from the host here
+ * and would not there.
+ */
+function placesOfOurs(declared: Declared): string[] {
+  if (declared.kind === "none") return [];
+  return [declared.homePath, ...declared.resources.filter(({ kind }) => kind === "volume").map(({ path }) => path)];
 }
 
 /** What every room of ours has and the declaration does not. */
