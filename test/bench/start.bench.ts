@@ -59,7 +59,11 @@ async function docker(bed: Bed): Promise<Measured[]> {
   const engine = await startEngine();
   try {
     const client = new Docker({ socketPath: engine.socket });
-    const image = await imageFor(client, undefined, bed.image.rootfs, bed.signal);
+    const image = await imageFor(
+      client,
+      { wanted: undefined, rootfs: bed.image.rootfs, tags: new Map() },
+      bed.signal,
+    );
     const measured: Measured[] = [];
     for (const runtime of ["runc", "runsc"] as const) {
       const runDirectory = bed.fresh("docker");

@@ -10,7 +10,7 @@ import { destroyContainer } from "./destroyContainer.ts";
 import { cgroupsOf, lookForContainer } from "./dockerLooks.ts";
 import { exitOf } from "./exit.ts";
 import { type DockerRecord, readRecord, recordedNames, writeRecord } from "./record.ts";
-import { imageFor } from "./rootImage.ts";
+import { imageFor, type Tags } from "./rootImage.ts";
 
 /**
  * Sandboxes as containers of a Docker engine on this machine, by runc (namespaces) or by runsc (gVisor). The channel is the first
@@ -50,6 +50,7 @@ export function dockerDriver(options: DockerOptions): Driver {
   const docker = new Docker({ socketPath: socket });
   /** Of those that this driver has ended: their records are gone, and they are still to be looked for. */
   const remembered = new Map<string, DockerRecord>();
+  const tags: Tags = new Map();
   const recordOf = (name: string) => {
     const record = readRecord(runDirectory, name) ?? remembered.get(name);
     if (record !== undefined) remembered.set(name, record);
@@ -58,7 +59,7 @@ export function dockerDriver(options: DockerOptions): Driver {
   const destroy = (name: string) => destroyContainer(name, { socket, runDirectory, record: recordOf(name) });
 
   async function start(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    const image = await imageFor(docker, options.image, spec.rootfs, signal);
+    const image = await imageFor(docker, { wanted: options.image, rootfs: spec.rootfs, tags }, signal);
     const seccompProfile = JSON.stringify(JSON.parse(readFileSync(options.seccompPath, "utf8")));
     const body = containerOf(spec, { image, runtime, kind, seccompProfile });
     const container = await createContainer(docker, body, signal);

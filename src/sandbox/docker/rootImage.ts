@@ -8,17 +8,19 @@ import { OperatorError } from "../../base/errors.ts";
 
 const REPOSITORY = "weakdoor/base";
 
+/** By root file system, which nobody writes to once it is there: reading all of it anew is a part of every start. */
+export type Tags = Map<string, string>;
+
 /**
  * The image to start from: the one that is asked for, which the engine must hold, because nothing is ever pulled; else the
  * one made of this directory. Throws OperatorError when the engine does not hold it.
  */
 export async function imageFor(
   docker: Docker,
-  wanted: string | undefined,
-  rootfs: string,
+  { wanted, rootfs, tags }: { wanted: string | undefined; rootfs: string; tags: Tags },
   signal: AbortSignal,
 ): Promise<string> {
-  if (wanted === undefined) return rootImage(docker, rootfs, signal);
+  if (wanted === undefined) return rootImage(docker, rootfs, tags, signal);
   const present = await docker.listImages({ filters: { reference: [wanted] }, abortSignal: signal });
   if (present.length > 0) return wanted;
   const hint = "build or pull it first (sandboxes/docker/base has a Dockerfile), or leave docker.image out";
@@ -29,8 +31,9 @@ export async function imageFor(
  * The image whose only layer is this directory, as `weakdoor/base:<hash of its content>`: imported once, found by that tag ever
  * after. Needs no registry. Throws OperatorError when the engine will not take it.
  */
-async function rootImage(docker: Docker, rootfs: string, signal: AbortSignal): Promise<string> {
-  const tag = (await digest(tarOf(rootfs))).slice(0, 32);
+async function rootImage(docker: Docker, rootfs: string, tags: Tags, signal: AbortSignal): Promise<string> {
+  const tag = tags.get(rootfs) ?? (await digest(tarOf(rootfs))).slice(0, 32);
+  tags.set(rootfs, tag);
   const name = `${REPOSITORY}:${tag}`;
   const present = await docker.listImages({ filters: { reference: [name] }, abortSignal: signal });
   if (present.length === 0) await importTar(docker, tarOf(rootfs), tag);
