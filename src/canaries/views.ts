@@ -51,8 +51,12 @@ function* all(bytes: Buffer, text: string, budget: Budget): Generator<View> {
   yield* base64Runs(text);
 }
 
-/** Runs may be wrapped over lines, as `base64` and PEM do it; the first line at least 16 characters long; where a run begins is not known, so each of the four ways to cut it is tried. */
-const BASE64_RUN = /[A-Za-z0-9+/_-]{16,}(?:\\?\r?(?:\n|\\n)[ \t]*[A-Za-z0-9+/_-]+)*/g;
+/**
+ * Runs may be wrapped over lines, as `base64` and PEM do it; the first line at least 16 characters long; where a run
+ * begins is not known, so each of the four ways to cut it is tried. The look behind finds nothing else, only sooner: what
+ * begins inside a run has been found from its beginning.
+ */
+const BASE64_RUN = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}(?:\\?\r?(?:\n|\\n)[ \t]*[A-Za-z0-9+/_-]+)*/g;
 
 function* base64Runs(text: string): Generator<View> {
   for (const match of text.matchAll(BASE64_RUN)) {
@@ -66,8 +70,12 @@ function* base64Runs(text: string): Generator<View> {
   }
 }
 
+/** The look ahead is what each of the three begins with, and is looked at once. */
+const HEX_RUN =
+  /(?=[0-9A-Fa-f]{2}[ :]?[0-9A-Fa-f]{2}|\\x)(?:(?:[0-9a-f]{2}[ :]?){8,}|(?:[0-9A-F]{2}[ :]?){8,}|(?:\\x[0-9A-Fa-f]{2}){4,})/g;
+
 function* hexRuns(text: string): Generator<View> {
-  for (const match of text.matchAll(/(?:[0-9a-f]{2}[ :]?){8,}|(?:[0-9A-F]{2}[ :]?){8,}|(?:\\x[0-9A-Fa-f]{2}){4,}/g)) {
+  for (const match of text.matchAll(HEX_RUN)) {
     const digits = match[0].replaceAll(/[^0-9A-Fa-f]/g, "");
     const end = match.index + match[0].length;
     const width = match[0].length / (digits.length / 2);
