@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
-import { messageOf, OperatorError, Stopped } from "./base/errors.ts";
+import { errnoOf, firstThrown, messageOf, OperatorError, refusalOf, Stopped } from "./base/errors.ts";
+import { oneLine } from "./base/text.ts";
 import { verbs } from "./cli/all.ts";
 import { EXIT, type Io, type Verb } from "./cli/verb.ts";
 
@@ -15,13 +16,22 @@ async function main(argv: string[]): Promise<number> {
     return name === undefined ? EXIT.operator : EXIT.nothingNew;
   }
   const entry = verbs.find((candidate) => candidate.name === name);
-  if (entry === undefined) throw new OperatorError(`there is no verb ${name}`, "run: weakdoor help");
+  if (entry === undefined) throw new OperatorError(`there is no verb ${oneLine(name, 80)}`, "run: weakdoor help");
   const { verb } = await entry.load();
   if (rest.includes("--help")) {
     io.out(`usage: weakdoor ${verb.usage}\n\n${verb.summary}`);
     return EXIT.nothingNew;
   }
   const { values, positionals } = parse(verb, rest);
+  const empty = Object.keys(values).find((option) => values[option] === "");
+  if (empty !== undefined) {
+    // As an unset variable leaves it; taken as it stands, it would mean the current directory.
+    throw new OperatorError(`--${empty} is empty`, `usage: weakdoor ${verb.usage}`);
+  }
+  const extra = positionals[verb.argumentsMax ?? 0];
+  if (extra !== undefined) {
+    throw new OperatorError(`${verb.name} takes no argument ${oneLine(extra, 80)}`, `usage: weakdoor ${verb.usage}`);
+  }
   const stopping = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => stopping.abort(new Stopped(`${signal} received`));
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, onSignal);
@@ -29,16 +39,26 @@ async function main(argv: string[]): Promise<number> {
     values,
     positionals,
     io,
-    cwd: process.cwd(),
+    cwd: currentDirectory(),
     signal: stopping.signal,
   });
+}
+
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "ENOENT") throw thrown;
+    throw new OperatorError("the current directory is gone", "change to one that is there", { cause: thrown });
+  }
 }
 
 function parse(verb: Verb, args: string[]) {
   try {
     return parseArgs({ args, options: verb.options, allowPositionals: true, strict: true });
   } catch (thrown) {
-    throw new OperatorError(messageOf(thrown).split(". ")[0] ?? "bad arguments", `usage: weakdoor ${verb.usage}`);
+    const said = oneLine(messageOf(thrown).split(". ")[0] ?? "bad arguments", 200);
+    throw new OperatorError(said.charAt(0).toLowerCase() + said.slice(1), `usage: weakdoor ${verb.usage}`);
   }
 }
 
@@ -70,12 +90,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (thrown) {
-  if (thrown instanceof OperatorError) {
-    io.err(`weakdoor: ${thrown.message}`);
-    io.err(`hint: ${thrown.hint}`);
+  const refusal = refusalOf(thrown);
+  if (refusal !== undefined) {
+    io.err(`weakdoor: ${refusal.message}`);
+    io.err(`hint: ${refusal.hint}`);
     process.exitCode = EXIT.operator;
-  } else if (thrown instanceof Stopped) {
-    io.err(`weakdoor: ${thrown.message}`);
+  } else if (firstThrown(thrown) instanceof Stopped) {
+    io.err(`weakdoor: ${messageOf(firstThrown(thrown))}`);
     process.exitCode = EXIT.killed;
   } else {
     io.err(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));

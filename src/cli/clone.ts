@@ -16,6 +16,7 @@ export const verb: Verb = {
   name: "clone",
   summary: "copy one directory with every credential replaced by a fake",
   usage: "clone DIR --out DIR [--json] [--state DIR]",
+  argumentsMax: 1,
   options: { ...STATE_OPTIONS, out: { type: "string" }, json: { type: "boolean" } },
   async run({ values, positionals, io, cwd, signal }) {
     const [directory, ...others] = positionals;

@@ -21,6 +21,7 @@ export function decisionVerb(decision: Choice, summary: string): Verb {
     name: decision,
     summary,
     usage,
+    argumentsMax: 1,
     options: { ...STATE_OPTIONS, reason: { type: "string" }, key: { type: "string" }, json: { type: "boolean" } },
     async run({ values, positionals: [id], io, cwd, signal }) {
       const reason = text(values, "reason")?.trim() ?? "";

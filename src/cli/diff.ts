@@ -13,6 +13,7 @@ export const verb: Verb = {
   name: "diff",
   summary: "compare two measurements: widened, narrowed, moved, unknown",
   usage: "diff BEFORE AFTER [--json]",
+  argumentsMax: 2,
   options: { json: { type: "boolean" } },
   run: diff,
 };

@@ -16,6 +16,7 @@ export const verb: Verb = {
   name: "log",
   summary: "show the log, check that it is whole, or prove that one leaf is in it",
   usage: USAGE,
+  argumentsMax: 2,
   options: {
     ...STATE_OPTIONS,
     cycle: { type: "string" },

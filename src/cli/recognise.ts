@@ -14,6 +14,7 @@ export const verb: Verb = {
   name: "recognise",
   summary: "find our fakes in any text, also encoded",
   usage: "recognise FILE… [--json] [--state DIR]   (- reads standard input)",
+  argumentsMax: Number.POSITIVE_INFINITY,
   options: { ...STATE_OPTIONS, json: { type: "boolean" } },
   async run({ values, positionals, io, cwd }) {
     if (positionals.length === 0) throw new OperatorError("recognise needs a file", `usage: weakdoor ${verb.usage}`);

@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
+import { systemClock } from "../base/clock.ts";
 import { errnoOf, OperatorError } from "../base/errors.ts";
+import { sha256Hex } from "../base/hash.ts";
+import { openLedger } from "../ledger/open.ts";
 import { renderHtml } from "../report/renderHtml.ts";
 import { renderMarkdown } from "../report/renderMarkdown.ts";
 import { Report } from "../report/report.ts";
@@ -24,7 +27,8 @@ export const verb: Verb = {
     const render = FORMATS[format];
     if (render === undefined)
       throw new OperatorError(`there is no format ${format}`, `formats: ${Object.keys(FORMATS).join(", ")}`);
-    const store = openStore(requireState(values, cwd), { mayCreate: false });
+    const stateDir = requireState(values, cwd);
+    const store = openStore(stateDir, { mayCreate: false });
     try {
       const wanted = text(values, "cycle");
       const cycle =
@@ -35,7 +39,7 @@ export const verb: Verb = {
           "see weakdoor status; a stopped cycle leaves none",
         );
       }
-      io.out(render(readReport(cycle.reportPath)).trimEnd());
+      io.out(render(readReport(cycle.reportPath, await loggedHash(stateDir, cycle.id))).trimEnd());
       return EXIT.nothingNew;
     } finally {
       store.close();
@@ -43,20 +47,51 @@ export const verb: Verb = {
   },
 };
 
-function readReport(path: string): Report {
+/** The hash of the report that the cycle left in the log; undefined when it left none. */
+async function loggedHash(stateDir: string, cycle: string): Promise<string | undefined> {
+  const ledger = openLedger(stateDir, { clock: systemClock });
   try {
-    const parsed = Report.safeParse(JSON.parse(readFileSync(path, "utf8")));
-    if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
+    const ended = ledger.read().findLast(({ leaf }) => leaf.kind === "cycle.ended" && leaf.cycle === cycle);
+    const hash = ended?.payload.reportSha256;
+    return typeof hash === "string" ? hash : undefined;
+  } finally {
+    await ledger.close();
+  }
+}
+
+function readReport(path: string, logged: string | undefined): Report {
+  const text = readText(path);
+  if (logged !== undefined && sha256Hex(text) !== logged)
     throw new OperatorError(
-      `${path} is no report of this version: ${issue?.path.join(".")}: ${issue?.message}`,
-      "render it with the weakdoor that wrote it",
+      `${path} is not the report that the log knows: it was changed after it was written`,
+      "restore it from a copy; weakdoor findings still shows what was found",
     );
+  const parsed = Report.safeParse(parsedJson(path, text));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new OperatorError(
+    `${path} is no report of this version: ${issue?.path.join(".")}: ${issue?.message}`,
+    "render it with the weakdoor that wrote it",
+  );
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
   } catch (thrown) {
-    if (errnoOf(thrown) === "ENOENT")
-      throw new OperatorError(`${path} is gone`, "reports stand where --reports said when the cycle ran");
-    if (thrown instanceof SyntaxError)
-      throw new OperatorError(`${path} is no JSON any more`, "it was changed after it was written");
-    throw thrown;
+    const code = errnoOf(thrown);
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EISDIR") throw thrown;
+    throw new OperatorError(`${path} is gone (${code})`, "reports stand where --reports said when the cycle ran", {
+      cause: thrown,
+    });
+  }
+}
+
+function parsedJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new OperatorError(`${path} is no JSON`, "it was changed after it was written", { cause: thrown });
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { messageOf, OperatorError } from "../base/errors.ts";
+import { allThrown, messageOf, OperatorError } from "../base/errors.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { dockerSocketOf, readEnvironment, secretNamed } from "../config/env.ts";
 import { CONFIG_NAME } from "../config/name.ts";
@@ -12,7 +12,7 @@ import type { ModelRelay } from "../egress/messages.ts";
 import { Unverified } from "../sandbox/provision.ts";
 import { buildDemo } from "../stack/demo.ts";
 import { exitCodeOf, showOutcome, terminalProgress } from "./outcome.ts";
-import { makeState, STATE_OPTIONS } from "./state.ts";
+import { makeDirectory, makeState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, text, type Verb, type VerbInput } from "./verb.ts";
 
 const DEFAULT_BASE_URL = { anthropic: "https://api.anthropic.com", openai: "https://api.openai.com" } as const;
@@ -26,12 +26,15 @@ export const verb: Verb = {
   async run(input) {
     const { values, cwd, io, signal } = input;
     const { config, stateDir } = await configOf(input);
+    const reportsDir = resolve(cwd, text(values, "reports") ?? "reports");
+    // Before the cycle, not after it: a report that cannot be written is a cycle for nothing.
+    makeDirectory(reportsDir, 0o755);
     const environment = readEnvironment();
     const dockerSocket = config.docker.socket ?? dockerSocketOf(environment);
     const outcome = await runOnce({
       config,
       stateDir,
-      reportsDir: resolve(cwd, text(values, "reports") ?? "reports"),
+      reportsDir,
       version: versionOf(),
       model: modelOf(config, environment),
       dockerSocket,
@@ -40,16 +43,19 @@ export const verb: Verb = {
       progress: terminalProgress(io),
     });
     if (outcome.status === "failed") {
-      if (outcome.error instanceof WiderLab || outcome.error instanceof HarnessMiss) {
-        io.err(`weakdoor: ${messageOf(outcome.error)}`);
+      const thrown = allThrown(outcome.error);
+      // The graver first: something may still be there.
+      const survivor = thrown.find((one) => one instanceof Unverified);
+      if (survivor !== undefined) {
+        io.err(`weakdoor: ${messageOf(survivor)}`);
+        io.err("hint: end what is named there, then run weakdoor sweep");
+        return EXIT.logOrPreflight;
+      }
+      if (thrown[0] instanceof WiderLab || thrown[0] instanceof HarnessMiss) {
+        io.err(`weakdoor: ${messageOf(thrown[0])}`);
         io.err(
           "hint: the cycle stopped before anything was concluded; weakdoor doctor shows what works on this machine",
         );
-        return EXIT.logOrPreflight;
-      }
-      if (outcome.error instanceof Unverified) {
-        io.err(`weakdoor: ${messageOf(outcome.error)}`);
-        io.err("hint: end what is named there, then run weakdoor sweep");
         return EXIT.logOrPreflight;
       }
       throw outcome.error;

@@ -13,6 +13,7 @@ export const verb: Verb = {
   name: "show",
   summary: "show one finding whole, or print one of its scripts",
   usage: USAGE,
+  argumentsMax: 1,
   options: { ...STATE_OPTIONS, script: { type: "string" }, json: { type: "boolean" } },
   async run({ values, positionals: [id], io, cwd }) {
     if (id === undefined) throw new OperatorError("show needs the id of a finding", `usage: weakdoor ${USAGE}`);

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { ParseArgsOptionsConfig } from "node:util";
-import { OperatorError } from "../base/errors.ts";
+import { errnoOf, OperatorError } from "../base/errors.ts";
 import { CONFIG_NAME } from "../config/name.ts";
 import { text, type VerbInput } from "./verb.ts";
 
@@ -31,6 +31,31 @@ export function requireState(values: VerbInput["values"], cwd: string): string {
 /** The state directory, made when it is not there; only its owner may look inside. */
 export function makeState(values: VerbInput["values"], cwd: string): string {
   const stateDir = stateDirOf(values, cwd);
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makeDirectory(stateDir, 0o700);
   return stateDir;
+}
+
+/** A directory that this user can write to, made with `mode` when it is not there. Throws OperatorError when it cannot be one. */
+export function makeDirectory(path: string, mode: number): void {
+  try {
+    makeWithParents(path, mode);
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    const code = errnoOf(thrown);
+    if (code !== "EEXIST" && code !== "ENOTDIR" && code !== "ENOENT" && code !== "ELOOP" && code !== "ENAMETOOLONG")
+      throw thrown;
+    throw new OperatorError(`${path} cannot be made a directory (${code})`, "name another directory", {
+      cause: thrown,
+    });
+  }
+}
+
+/** Node's recursive mkdir says ENOENT on a read-only disk; the plain one tells the truth. */
+function makeWithParents(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "ENOENT") throw thrown;
+    mkdirSync(path, { mode });
+  }
 }

@@ -11,6 +11,8 @@ export type Verb = {
   /** After `weakdoor `, e.g. `clone DIR --out DIR`. */
   usage: string;
   options: ParseArgsOptionsConfig;
+  /** How many words without a flag it takes at most; none when left out. */
+  argumentsMax?: number;
   /** Resolves to the exit code of the design; throws OperatorError for what a person must put right. */
   run(input: VerbInput): Promise<number>;
 };

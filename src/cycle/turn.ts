@@ -33,6 +33,9 @@ function tryLock(path: string): boolean {
     try {
       writeAll(fd, Buffer.from(JSON.stringify(self)));
       fsyncSync(fd);
+    } catch (thrown) {
+      unlinkIfThere(path);
+      throw thrown;
     } finally {
       closeSync(fd);
     }
