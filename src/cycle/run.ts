@@ -155,7 +155,11 @@ async function runOn(
       onAlarm: (alarm) => void leaf("alarm.raised", { ...alarm }),
     };
     const written = await runCycle(realParts(ground), steps.step);
-    leaf("cycle.ended", { findings: written.report.findings.length, directory: written.directory });
+    leaf("cycle.ended", {
+      findings: written.report.findings.length,
+      directory: written.directory,
+      reportSha256: written.sha256,
+    });
     record("complete", summaryOf(written), join(written.directory, "report.json"));
     await ledger.checkpoint();
     return { status: "complete", written, certificates };

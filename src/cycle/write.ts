@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeDurably } from "../base/files.ts";
+import { sha256Hex } from "../base/hash.ts";
 import { oneLine } from "../base/text.ts";
 import type { DrillOutcome } from "../decoys/decoys.ts";
 import type { Gateway } from "../egress/egress.ts";
@@ -42,7 +43,8 @@ export type Results = {
   certificates: readonly Certificate[];
 };
 
-export type Written = { report: Report; directory: string };
+/** `sha256` of report.json as it was written: it goes into the log, so that a later change of the file is seen. */
+export type Written = { report: Report; directory: string; sha256: string };
 
 /** Composes the model, writes one file per format into `<reports>/<cycle>`, and keeps the egress log beside them. */
 export async function writeReport(ground: Ground, results: Results): Promise<Written> {
@@ -50,11 +52,12 @@ export async function writeReport(ground: Ground, results: Results): Promise<Wri
   const report = Report.parse(reportOf(ground, results, checkpoint));
   const directory = join(ground.reportsDir, ground.cycle);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  writeDurably(join(directory, "report.json"), `${JSON.stringify(report, null, 2)}\n`, 0o644);
+  const json = `${JSON.stringify(report, null, 2)}\n`;
+  writeDurably(join(directory, "report.json"), json, 0o644);
   writeDurably(join(directory, "report.md"), renderMarkdown(report), 0o644);
   writeDurably(join(directory, "report.html"), renderHtml(report), 0o644);
   copyFileSync(results.gateway.logPath, join(directory, "egress.jsonl"));
-  return { report, directory };
+  return { report, directory, sha256: sha256Hex(json) };
 }
 
 function reportOf(ground: Ground, results: Results, checkpoint: string): Report {

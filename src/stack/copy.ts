@@ -84,8 +84,8 @@ async function walk(here: Walk): Promise<void> {
 const UNREADABLE = new Map([
   ["EACCES", "not readable by this user"],
   ["EPERM", "not readable by this user"],
-  ["ENOENT", "vanished while it was copied"],
-  ["ELOOP", "became a link while it was copied"],
+  ["ENOENT", "a link that leads nowhere, or gone while it was copied"],
+  ["ELOOP", "a loop of links, or became a link while it was copied"],
   ["ENOTDIR", "changed while it was copied"],
   ["EIO", "the disk cannot read it"],
   ["ENXIO", "not a regular file"],

@@ -60,8 +60,8 @@ test("a link inside stays a link, relative and resolved; one that leads out, one
   expect(readlinkSync(join(made.workspace, "absolute"))).toBe("sub");
   expect(readlinkSync(join(made.workspace, "sub/parent"))).toBe("..");
   expect(reasons(made.skipped)).toEqual({
-    "workspace/dangling": "vanished while it was copied",
-    "workspace/loop": "became a link while it was copied",
+    "workspace/dangling": "a link that leads nowhere, or gone while it was copied",
+    "workspace/loop": "a loop of links, or became a link while it was copied",
     "workspace/out-of-tree": "a link that leads out of the tree",
     "workspace/sub/up": "a link that leads out of the tree",
   });
