@@ -1,4 +1,4 @@
-import type { Access, Category, CheckRun, Observation, ProbeReport, SyscallBoundary } from "../observation.ts";
+import type { Category, Observation } from "../observation.ts";
 import type { Facts } from "./facts.ts";
 import type { Ground } from "./ground.ts";
 import type { ProbeRequest } from "./request.ts";
@@ -56,15 +56,6 @@ export type Context = {
   /** The environment that is being measured: this process's own. */
   environment: Readonly<Record<string, string | undefined>>;
 };
-
-export type Measured = {
-  boundary: SyscallBoundary;
-  runtime: string;
-  observations: Observation[];
-  checks: CheckRun[];
-};
-
-export type { Access, ProbeReport };
 
 /** One check's share of time; what is slower is not measured. Milliseconds. */
 export const CHECK_MS_MAX = 2_000;
