@@ -11,12 +11,12 @@ import { liveCycles } from "../stop/startWatchdog.ts";
 export type RecoverOptions = { drivers: readonly Driver[]; stateDir: string; clock: Clock; ledger: Ledger };
 
 /**
- * What a crash left is ended before anything new begins: sandboxes by the journal, with a certificate each, then clones
- * and other files of cycles that no longer live. Refuses to go on while something unknown bears our label, or while an
- * end could not be shown.
+ * What a crash left is ended before anything new begins: sandboxes by the journal and husks that hold no process, with a
+ * certificate each, then clones and other files of cycles that no longer live. Refuses to go on while something unknown
+ * bears our label and lives, or while an end could not be shown.
  */
 export async function recover({ drivers, stateDir, clock, ledger }: RecoverOptions): Promise<void> {
-  const swept = await sweep({ drivers, stateDir, clock, scope: "journal" });
+  const swept = await sweep({ drivers, stateDir, clock, scope: "start" });
   for (const certificate of swept.certificates) {
     ledger.append({
       kind: "sandbox.swept",

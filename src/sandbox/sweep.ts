@@ -5,6 +5,7 @@ import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
 import { killProcess } from "../stop/processes.ts";
 import { liveCycles } from "../stop/startWatchdog.ts";
 import { type Certificate, certify } from "./certificate.ts";
+import { processesOf } from "./looks.ts";
 import { runDirectoryOf } from "./provision.ts";
 import type { Driver } from "./sandbox.ts";
 
@@ -18,8 +19,11 @@ export type SweepOptions = {
   drivers: readonly Driver[];
   stateDir: string;
   clock: Clock;
-  /** `journal`: only what this state directory made, for a start after a crash · `all`: whatever bears our label. */
-  scope: "journal" | "all";
+  /**
+   * `journal`: only what this state directory made · `start`: that, and husks, which bear a dead cycle's name and hold
+   * no process, whoever made them · `all`: whatever bears our label.
+   */
+  scope: "journal" | "start" | "all";
   /** The caller's own cycle: alive, and to be swept all the same. */
   cycle?: string;
 };
@@ -59,7 +63,8 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     silent = listed.notSwept;
     // The journal is asked once: what stays open in it has its certificate all the same.
     const known = new Map([...listed.found, ...(round === 0 ? named.found : [])].map((one) => [one.name, one]));
-    const inScope = [...known.values()].filter((one) => scope === "all" || journalled.has(one.name));
+    const isIn = ({ name }: Found) => scope === "all" || journalled.has(name) || (scope === "start" && isHusk(name));
+    const inScope = [...known.values()].filter(isIn);
     for (const one of inScope) if (!mine(one.name)) kept.add(one.name);
     const doomed = inScope.filter((one) => mine(one.name) && (attempts.get(one.name) ?? 0) < ATTEMPTS_MAX);
     emptyListings = doomed.length === 0 ? emptyListings + 1 : 0;
@@ -107,17 +112,23 @@ export async function refuseUnknownOnes(drivers: readonly Driver[]): Promise<voi
   );
 }
 
+/** An empty control group or a record, of a cycle whose owner and watchdog were killed in one blow: nothing lives in it. */
+function isHusk(name: string): boolean {
+  return isCycleId(cycleOf(name)) && processesOf(name).length === 0;
+}
+
 /** `newCycleId` makes these. */
 function isCycleId(text: string): boolean {
   return /^c\d{8}-\d{6}-[0-9a-f]{6}$/.test(text);
 }
 
-/** The cycle in `wd-<cycle>-<role>-<n>`; empty for a name of another form. */
+/** The cycle in `wd-<cycle>-<role>-<label>`; empty for a name of another form. */
 export function cycleOf(name: string): string {
   return NAME.exec(name)?.groups?.["cycle"] ?? "";
 }
 
-const NAME = /^wd-(?<cycle>.+)-(?<role>[a-z]+)-\d+$/;
+/** `wd-<cycle>-<role>-<label>`; `x` stands for the gateway, which has no sandbox. */
+const NAME = /^wd-(?<cycle>.+)-(?<role>target|lab|scratch|x)-(?<label>[A-Za-z0-9]+(-[A-Za-z0-9]+)*)$/;
 
 function roleOf(name: string): Certificate["role"] {
   const role = NAME.exec(name)?.groups?.["role"];

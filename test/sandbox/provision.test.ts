@@ -223,6 +223,22 @@ describe("sweeping after a crash", () => {
     expect(alive()).toEqual([pids[1]]);
   });
 
+  test("at a start takes a dead cycle's husk away, and leaves what lives for a person to see", async () => {
+    const living = await driver().create(fakeSpec(cycle, 2), controller.signal);
+    pids.push(living.pid);
+    const husk = `wd-${newCycleId(systemClock)}-scratch-proof-A`;
+    const destroyed: string[] = [];
+    const listing = {
+      ...driver(),
+      list: () => Promise.resolve([living.name, ...(destroyed.includes(husk) ? [] : [husk])]),
+      destroy: (name: string) => Promise.resolve(void destroyed.push(name)),
+    };
+    const report = await sweep({ ...all, scope: "start", drivers: [listing], stateDir: state });
+    expect(destroyed).toEqual([husk]);
+    expect(report.certificates).toMatchObject([{ sandbox: husk, status: "destroyed", role: "scratch" }]);
+    await expect(refuseUnknownOnes([listing])).rejects.toThrow(living.name);
+  });
+
   test("leaves a living cycle's sandboxes alone, but not the caller's own", async () => {
     await using watchdog = await startWatchdog({ stateDir: state, cycle });
     await abandon(1);
