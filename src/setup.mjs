@@ -32,6 +32,7 @@ const TOOLS = [
 ];
 const TEST_TOOLS = [
   { program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" },
+  { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
 ];
 
 main(process.argv.slice(2));
