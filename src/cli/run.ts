@@ -1,19 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { allThrown, messageOf, OperatorError } from "../base/errors.ts";
+import { allThrown, OperatorError } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { dockerSocketOf, readEnvironment, secretNamed } from "../config/env.ts";
 import { CONFIG_NAME } from "../config/name.ts";
 import { WiderLab } from "../cycle/measure.ts";
 import { HarnessMiss } from "../cycle/preflight.ts";
 import { runOnce } from "../cycle/run.ts";
+import { GatewayLost, GuestFailed } from "../egress/egress.ts";
 import type { ModelRelay } from "../egress/messages.ts";
 import { Unverified } from "../sandbox/provision.ts";
 import { buildDemo } from "../stack/demo.ts";
 import { exitCodeOf, showOutcome, terminalProgress } from "./outcome.ts";
 import { makeDirectory, makeState, STATE_OPTIONS } from "./state.ts";
-import { EXIT, flag, text, type Verb, type VerbInput } from "./verb.ts";
+import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
 
 const DEFAULT_BASE_URL = { anthropic: "https://api.anthropic.com", openai: "https://api.openai.com" } as const;
 
@@ -42,29 +44,38 @@ export const verb: Verb = {
       signal,
       progress: terminalProgress(io),
     });
-    if (outcome.status === "failed") {
-      const thrown = allThrown(outcome.error);
-      // The graver first: something may still be there.
-      const survivor = thrown.find((one) => one instanceof Unverified);
-      if (survivor !== undefined) {
-        io.err(`weakdoor: ${messageOf(survivor)}`);
-        io.err("hint: end what is named there, then run weakdoor sweep");
-        return EXIT.logOrPreflight;
-      }
-      if (thrown[0] instanceof WiderLab || thrown[0] instanceof HarnessMiss) {
-        io.err(`weakdoor: ${messageOf(thrown[0])}`);
-        io.err(
-          "hint: the cycle stopped before anything was concluded; weakdoor doctor shows what works on this machine",
-        );
-        return EXIT.logOrPreflight;
-      }
-      throw outcome.error;
-    }
+    if (outcome.status === "failed") return failed(outcome.error, io);
     if (flag(values, "json")) io.json(outcome.status === "complete" ? outcome.written.report : outcome);
     else showOutcome(outcome, config, io);
     return exitCodeOf(outcome, config);
   },
 };
+
+/** The exit code of a cycle that broke off, its line and hint printed. Throws what is a bug, or a person's to put right. */
+function failed(error: unknown, io: Io): number {
+  const thrown = allThrown(error);
+  // The graver first: something may still be there.
+  const survivor = thrown.find((one) => one instanceof Unverified);
+  if (survivor !== undefined) {
+    return say(io, survivor, "end what is named there, then run weakdoor sweep", EXIT.logOrPreflight);
+  }
+  const [first] = thrown;
+  if (first instanceof WiderLab || first instanceof HarnessMiss || first instanceof GatewayLost) {
+    const hint = "the cycle stopped before anything was concluded; weakdoor doctor shows what works on this machine";
+    return say(io, first, hint, EXIT.logOrPreflight);
+  }
+  if (first instanceof GuestFailed) {
+    const hint = "nothing was concluded; run it again, and if it stays so, look at what runs in that sandbox";
+    return say(io, first, hint, EXIT.nothingChecked);
+  }
+  throw error;
+}
+
+function say(io: Io, error: Error, hint: string, code: number): number {
+  io.err(`weakdoor: ${oneLine(error.message, 600)}`);
+  io.err(`hint: ${hint}`);
+  return code;
+}
 
 async function configOf({ values, cwd }: VerbInput): Promise<{ config: Config; stateDir: string }> {
   if (!flag(values, "demo")) {

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
+import { refusalOf } from "../base/errors.ts";
 import { loadMasterKey } from "../canaries/key.ts";
 import { loadAllowlist } from "../egress/allowlist.ts";
-import type { Gateway } from "../egress/egress.ts";
+import { type Gateway, GatewayLost } from "../egress/egress.ts";
 import { startGateway } from "../egress/gateway.ts";
 import { appendEntry } from "../stop/journal.ts";
 import { processId } from "../stop/processes.ts";
@@ -27,6 +28,9 @@ export async function openGateway(ground: Ground, messages: Broker, clone: Copy)
     onAlarm: ground.onAlarm,
     signal,
   });
+  void gateway.died.then((error) =>
+    ground.breakOff(refusalOf(error) ?? new GatewayLost(error.message, { cause: error })),
+  );
   const process = processId(gateway.pid);
   if (process !== undefined)
     appendEntry(stateDir, { kind: "gateway", cycle, process, at: clock.now().toISOString() });

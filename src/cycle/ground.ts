@@ -25,6 +25,8 @@ export type Ground = {
   readonly clock: Clock;
   /** Aborts when the kill switch speaks, the watchdog or the gateway dies, or a signal comes. */
   readonly signal: AbortSignal;
+  /** Ends the cycle as failed, with this error: something that it cannot do without is gone. */
+  readonly breakOff: (error: Error) => void;
   readonly ledger: Ledger;
   readonly store: Store;
   readonly watchdog: Watchdog;

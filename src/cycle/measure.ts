@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { GuestFailed } from "../egress/egress.ts";
 import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
@@ -68,7 +69,7 @@ function refuseWiderLab(subset: Subset): void {
 export async function measureRoom(ground: Ground, room: Room): Promise<View> {
   const host = await hostFacts();
   const measured = await probeRoom(ground, room, host);
-  if (measured.status === "refused") throw new Error(`the probe in the ${room.role}: ${measured.reason}`);
+  if (measured.status === "refused") throw new GuestFailed(`the probe in the ${room.role}: ${measured.reason}`);
   const outside = await lookFromOutside(room.sandbox.pid, host.namespaces);
   const contradictory = [...compareViews(measured.report, outside).contradictory, ...unheard(room, measured.report)];
   const disputed = new Set(contradictory.map((row) => row.id));

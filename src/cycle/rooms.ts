@@ -1,6 +1,6 @@
 import { messageOf, OperatorError, Stopped } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
-import type { Gateway, Guest } from "../egress/egress.ts";
+import { type Gateway, type Guest, GuestFailed } from "../egress/egress.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import { type Provisioned, provision } from "../sandbox/provision.ts";
 import {
@@ -171,9 +171,12 @@ async function firstWord(guest: Guest, sandbox: Provisioned): Promise<void> {
     await Promise.race([guest.hello, silent]);
   } catch (thrown) {
     const said = oneLine(sandbox.stderrTail(), 400);
-    throw new Error(`${sandbox.name} did not start: ${messageOf(thrown)}${said === "" ? "" : `; it said: ${said}`}`, {
-      cause: thrown,
-    });
+    throw new GuestFailed(
+      `${sandbox.name} did not start: ${messageOf(thrown)}${said === "" ? "" : `; it said: ${said}`}`,
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 

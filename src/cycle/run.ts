@@ -145,6 +145,7 @@ async function runOn(
       reportsDir: options.reportsDir,
       model: options.model,
       signal: stop.signal,
+      breakOff: stop.breakOff,
       drivers: ready,
       missing,
       stepper: steps,
@@ -164,14 +165,15 @@ async function runOn(
     await ledger.checkpoint();
     return { status: "complete", written, certificates };
   } catch (thrown) {
-    const isStopped = stop.signal.aborted || thrown instanceof Stopped;
+    const error = stop.broken() ?? thrown;
+    const isStopped = stop.broken() === undefined && (stop.signal.aborted || thrown instanceof Stopped);
     const stopped = isStopped ? asStopped(stop.signal.aborted ? stop.signal.reason : thrown) : undefined;
-    const reason = (stopped?.reason ?? messageOf(thrown)).slice(0, 500);
+    const reason = (stopped?.reason ?? messageOf(error)).slice(0, 500);
     record(isStopped ? "stopped" : "failed", { reason }, null);
     leaf(isStopped ? "cycle.stopped" : "cycle.failed", { reason });
     await ledger.checkpoint();
     if (isStopped) return { status: "stopped", reason, certificates, stoppedMs: stop.sinceMs() };
-    return { status: "failed", error: thrown, certificates };
+    return { status: "failed", error, certificates };
   } finally {
     stop[Symbol.dispose]();
     await rm(runDir, { recursive: true, force: true });
@@ -197,10 +199,20 @@ function stopping({ stateDir, clock, signal }: RunOptions) {
   };
   if (signal.aborted) onSignal();
   else signal.addEventListener("abort", onSignal, { once: true });
+  let broken: Error | undefined;
+  const breakOff = (error: Error) => {
+    // The kill switch ends the gateway first of all: whoever hears of that before the latch was still stopped by it.
+    const state = readLatch(stateDir);
+    if (state.status === "set") return now(new Stopped(`${state.why} (${state.who})`));
+    if (!controller.signal.aborted) broken = error;
+    return now(error);
+  };
   const latch = watchLatch(stateDir, (state) => now(new Stopped(`${state.why} (${state.who})`)));
   return {
     signal: controller.signal,
     now,
+    breakOff,
+    broken: () => broken,
     sinceMs: () => clock.monotonicMs() - atMs,
     [Symbol.dispose]() {
       signal.removeEventListener("abort", onSignal);

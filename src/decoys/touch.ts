@@ -1,6 +1,7 @@
 import { oneLine } from "../base/text.ts";
 import type { Guest } from "../egress/egress.ts";
 import { type DrillOrder, type DrillWord, DrillWords } from "../guest/drill/order.ts";
+import type { TaskResult } from "../guest/wire.ts";
 
 /** What the drill program said, one word an order; or that it said nothing of the known shape, which is no word at all. */
 export type Touches = { status: "said"; words: DrillWord[] } | { status: "nothing-said"; reason: string };
@@ -24,10 +25,14 @@ export async function touchFromInside(
   );
   const words = parseWords(result.stdout);
   if (words?.length === orders.length) return { status: "said", words };
-  return {
-    status: "nothing-said",
-    reason: `the drill program ended with ${result.code ?? result.signal}: ${oneLine(result.stderr, 200)}`,
-  };
+  return { status: "nothing-said", reason: `the drill program ${faultOf(result)}` };
+}
+
+function faultOf({ code, signal, stderr, isTimedOut, isTruncated }: TaskResult): string {
+  if (isTimedOut) return "did not end in its time";
+  if (isTruncated) return "said more than is taken";
+  if (code === 0) return "said nothing of the known shape";
+  return `ended with ${code ?? signal}: ${oneLine(stderr, 200)}`;
 }
 
 function parseWords(stdout: string): DrillWord[] | undefined {

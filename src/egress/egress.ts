@@ -25,6 +25,12 @@ export type Alarm = {
   at: string;
 };
 
+/** A guest went away, or handed in what is no result: what depends on it was not learnt. Its word, so no fault of ours. */
+export class GuestFailed extends Error {}
+
+/** The gateway ended although nobody cut it: from then on nothing passes, and the cycle cannot go on. */
+export class GatewayLost extends Error {}
+
 /** A guest that CONTROL can give work to. */
 export type Guest = {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { asStopped, throwIfStopped } from "../base/errors.ts";
 import type { Hello, Task, TaskResult } from "../guest/wire.ts";
-import type { Guest } from "./egress.ts";
+import { type Guest, GuestFailed } from "./egress.ts";
 import type { ToGateway } from "./messages.ts";
 
 /** CONTROL's end of one guest: what the gateway reports of it becomes promises. */
@@ -40,7 +40,7 @@ export function guestEnd(name: string, send: (message: ToGateway) => void): Gues
     waiting.set(id, answer);
     const onAbort = () => answer.reject(asStopped(signal.reason));
     const late = setTimeout(
-      () => answer.reject(new Error(`${name} handed in no result of ${id} in time`)),
+      () => answer.reject(new GuestFailed(`${name} handed in no result of ${id} in time`)),
       task.timeoutMs + GRACE_MS,
     );
     signal.addEventListener("abort", onAbort, { once: true });
@@ -80,9 +80,9 @@ export function guestEnd(name: string, send: (message: ToGateway) => void): Gues
     admitted: admission.resolve,
     greeted: hello.resolve,
     returned: (result) => settle(result.id)?.resolve(result),
-    refused: (id, reason) => settle(id)?.reject(new Error(`${name} handed in no result of ${id}: ${reason}`)),
+    refused: (id, reason) => settle(id)?.reject(new GuestFailed(`${name} handed in no result of ${id}: ${reason}`)),
     end(reason) {
-      ended ??= new Error(`${name} is gone: ${reason}`);
+      ended ??= new GuestFailed(`${name} is gone: ${reason}`);
       admission.reject(ended);
       hello.reject(ended);
       for (const one of waiting.values()) one.reject(ended);
