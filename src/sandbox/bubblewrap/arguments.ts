@@ -85,8 +85,10 @@ function namespaces({ uid, gid }: SandboxSpec, { isRoot }: Rights): string[] {
   return isRoot ? all : ["--unshare-user", "--uid", String(uid), "--gid", String(gid), ...all];
 }
 
-function capabilities({ confinement }: SandboxSpec, { isRoot }: Rights): string[] {
-  const kept = [...confinement.capabilities, ...(isRoot ? ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"] : [])];
+/** In a user namespace bwrap hands what it adds to whoever runs inside; an engine hands it to root alone, as setpriv does for us. */
+function capabilities({ confinement, uid }: SandboxSpec, { isRoot }: Rights): string[] {
+  const declared = isRoot || uid === 0 ? confinement.capabilities : [];
+  const kept = [...declared, ...(isRoot ? ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"] : [])];
   return ["--cap-drop", "ALL", ...[...new Set(kept)].flatMap((name) => ["--cap-add", name])];
 }
 
