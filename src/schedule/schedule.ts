@@ -24,7 +24,8 @@ const LOOK_BACK_MS = 366 * 24 * 60 * MINUTE_MS;
 
 export function atStart(timetable: Timetable, last: Date | undefined, now: Date): AtStart {
   const task = taskOf(timetable);
-  const next = task.getNextRun();
+  // getNextRun() knows nothing of a task that was not started.
+  const next = task.getNextRuns(1)[0] ?? null;
   const missed = last === undefined ? undefined : lastDue(task, last, now);
   if (missed === undefined) return { status: "nothing-missed", next };
   const reason = `a run was due at ${missed.toISOString()} and nothing was running`;

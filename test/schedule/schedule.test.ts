@@ -17,6 +17,11 @@ test.each([
   expect(atStart(weekly, last === undefined ? undefined : new Date(last), now).status).toBe(status);
 });
 
+test("at start it says when the next cycle is due", () => {
+  const start = atStart(weekly, undefined, new Date());
+  expect(start).toMatchObject({ status: "nothing-missed", next: expect.any(Date) });
+});
+
 test("however many runs were missed, one is caught up, and it is the latest", () => {
   const start = atStart(weekly, new Date("2026-06-01T04:00:30Z"), new Date("2026-11-21T12:00:00Z"));
   expect(start).toMatchObject({ status: "run-now", missed: new Date("2026-11-16T05:00:00Z") });
