@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { refusalOf } from "../base/errors.ts";
 import { loadConfig } from "../config/config.ts";
 import { readEnvironment } from "../config/env.ts";
 import { CONFIG_NAME } from "../config/name.ts";
@@ -23,9 +24,16 @@ export const verb: Verb = {
     const stateDir = makeState(values, cwd);
     const say = (line: string) => io.out(`${systemClock.now().toISOString()} ${line}`);
     const cycle = async () => {
-      remember(stateDir, config.stack.name);
-      say("a cycle begins");
-      say(`the cycle ended with exit code ${await runChild({ values, cwd, signal })}`);
+      try {
+        remember(stateDir, config.stack.name);
+        say("a cycle begins");
+        say(`the cycle ended with exit code ${await runChild({ values, cwd, signal })}`);
+      } catch (thrown) {
+        // A disk that is full today may have room at the next run: the timetable goes on.
+        const refusal = refusalOf(thrown);
+        if (refusal === undefined) throw thrown;
+        say(`the cycle could not begin: ${refusal.message} (hint: ${refusal.hint})`);
+      }
     };
     const start = atStart(config.schedule, lastOf(stateDir, config.stack.name), systemClock.now());
     if (start.status === "run-now") {

@@ -48,30 +48,38 @@ function taskOf(timetable: Timetable): ScheduledTask {
   return createTask(timetable.cron, () => undefined, { timezone: timetable.timeZone });
 }
 
-/** Calls `run` whenever it is due, never twice at once, until the signal aborts; resolves when the last run has ended. */
+/**
+ * Calls `run` whenever it is due, never twice at once, until the signal aborts; resolves when the last run has ended.
+ * Rejects with what `run` rejects with: a timetable whose runs break is none.
+ */
 export async function keepTime(
   timetable: Timetable,
   { run, say, signal }: { run: () => Promise<void>; say: (line: string) => void; signal: AbortSignal },
 ): Promise<void> {
   let running = Promise.resolve();
   let isRunning = false;
+  const over = Promise.withResolvers<void>();
   const task = createTask(
     timetable.cron,
     () => {
       if (isRunning) return say("a cycle is due, but the one before still runs: this one is left out");
       isRunning = true;
-      running = run().finally(() => {
-        isRunning = false;
-      });
+      running = run()
+        .catch(over.reject)
+        .finally(() => {
+          isRunning = false;
+        });
       return undefined;
     },
     { timezone: timetable.timeZone },
   );
+  signal.addEventListener("abort", () => over.resolve(), { once: true });
+  if (signal.aborted) over.resolve();
   await task.start();
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await task.stop();
-  await running;
+  try {
+    await over.promise;
+  } finally {
+    await task.stop();
+    await running;
+  }
 }
