@@ -11,7 +11,9 @@ export function writeDurably(path: string, data: string | Uint8Array, mode = 0o6
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   let isInPlace = false;
   try {
-    const fd = openSync(temporary, "w", mode);
+    // What bears its name is left from a crash, or a trap: it is never written through.
+    unlinkIfThere(temporary);
+    const fd = openSync(temporary, "wx", mode);
     try {
       writeAll(fd, typeof data === "string" ? Buffer.from(data) : data);
       fsyncSync(fd);

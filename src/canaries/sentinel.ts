@@ -1,4 +1,14 @@
-import { closeSync, openSync, readSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 
@@ -28,7 +38,7 @@ export function plantSentinel(path: string, content: string, onRead: () => void)
     rmSync(path);
     return { status: "blind", reason: "reads do not move access times on this file system" };
   }
-  const arm = () => utimesSync(path, LONG_AGO, LATER);
+  const arm = () => lutimesSync(path, LONG_AGO, LATER);
   arm();
   const timer = setInterval(() => {
     const accessed = accessTimeMs(path);
@@ -59,7 +69,7 @@ function movesOnRead(path: string): boolean {
 /** undefined when the file is gone: the clone was destroyed, which is no read. */
 function accessTimeMs(path: string): number | undefined {
   try {
-    return statSync(path).atimeMs;
+    return lstatSync(path).atimeMs;
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") return undefined;
     throw thrown;

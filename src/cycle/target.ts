@@ -1,4 +1,4 @@
-import { existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { OperatorError } from "../base/errors.ts";
 import { type StandIn, standInSocket } from "../decoys/standIn.ts";
@@ -6,6 +6,7 @@ import type { Gateway } from "../egress/egress.ts";
 import type { Confinement, Driver, Mount } from "../sandbox/sandbox.ts";
 import type { Clone, Declared, DeclaredResource } from "../stack/stack.ts";
 import type { Narrower } from "./faithful.ts";
+import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
 import { clonedAt, makeMountPoints } from "./mountPoints.ts";
 import { driverOf, open, type Room } from "./rooms.ts";
@@ -232,14 +233,4 @@ function chooseDriver(ground: Ground, declared: Declared): { driver: Driver; why
         ? "no sandbox is declared"
         : "a devcontainer, rebuilt without an engine because none answers here",
   };
-}
-
-/** Hands a file or a tree of ours to the user inside, when we are root; links are not followed. */
-export function giveTo(root: string, uid: number, gid: number): void {
-  if (process.getuid?.() !== 0) return;
-  lchownSync(root, uid, gid);
-  if (!lstatSync(root).isDirectory()) return;
-  for (const entry of readdirSync(root, { withFileTypes: true, recursive: true })) {
-    lchownSync(join(entry.parentPath, entry.name), uid, gid);
-  }
 }

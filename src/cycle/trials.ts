@@ -11,11 +11,12 @@ import { auditStack } from "../stack/audit/audit.ts";
 import { readDeclared } from "../stack/declared.ts";
 import { discover } from "../stack/discover.ts";
 import { type Copy, makeCopy } from "./copy.ts";
+import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
 import { probeRoom } from "./measure.ts";
 import { basesOf, makeMountPoints } from "./mountPoints.ts";
 import { type Room, scratchRoom } from "./rooms.ts";
-import { giveTo, openTarget, type Target } from "./target.ts";
+import { openTarget, type Target } from "./target.ts";
 
 /** Offers by finding, and for each finding without one the reasons. */
 export type Mitigated = { offers: Map<string, MitigationOffer>; without: { finding: string; reasons: string[] }[] };

@@ -10,8 +10,9 @@ import { persona } from "../guest/decoy/persona.ts";
 import { guestArgv } from "../sandbox/image.ts";
 import type { Clone } from "../stack/stack.ts";
 import type { Copy } from "./copy.ts";
+import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
-import { giveTo, type Target } from "./target.ts";
+import type { Target } from "./target.ts";
 
 /** A host name that no allowlist names and nobody has a reason to know. */
 export function canaryHostOf(cycle: string): string {
