@@ -58,7 +58,7 @@ test("no request, however odd, breaks the gateway or reaches a host by another d
     fc.constantFrom("GET", "POST", "HEAD", "CONNECT", "DELETE", "OPTIONS"),
     fc.stringMatching(/^[A-Z]{1,8}$/),
   );
-  const request = fc.record({
+  const odd = fc.record({
     method,
     authority,
     path,
@@ -67,6 +67,20 @@ test("no request, however odd, breaks the gateway or reaches a host by another d
     body: fc.oneof(fc.constant("{}"), fc.constant(""), fc.string({ maxLength: 80 }), fc.json()),
     ending: fc.constantFrom("whole", "whole", "whole", "reset", "early"),
   });
+  // Every other request is good but for one part, so that each guard is met alone, and many arrive.
+  const allowed = {
+    method: "GET",
+    authority: good,
+    path: "/v1/7",
+    scheme: "http",
+    headers: {},
+    body: "",
+    ending: "whole",
+  };
+  const oddInOnePart = fc
+    .tuple(odd, fc.constantFrom(...(Object.keys(allowed) as (keyof typeof allowed)[])))
+    .map(([from, part]) => ({ ...allowed, [part]: from[part] }));
+  const request = fc.oneof(odd, oddInOnePart);
   let answered = 0;
   await fc.assert(
     fc.asyncProperty(request, async ({ method, authority, path, scheme, headers, body, ending }) => {
@@ -80,8 +94,8 @@ test("no request, however odd, breaks the gateway or reaches a host by another d
       const seenBefore = host.seen.length;
       const pseudo = { ":method": method, ":authority": authority };
       const target = method === "CONNECT" ? {} : { ":scheme": scheme, ":path": path };
-      const allowed = Object.fromEntries(Object.entries(headers).filter(([name]) => !FORBIDDEN.has(name)));
-      const stream = bench.shim.session.request({ ...allowed, ...pseudo, ...target }, { endStream: false });
+      const sendable = Object.fromEntries(Object.entries(headers).filter(([name]) => !FORBIDDEN.has(name)));
+      const stream = bench.shim.session.request({ ...sendable, ...pseudo, ...target }, { endStream: false });
       const end = new Promise<number | undefined>((resolve) => {
         let status: number | undefined;
         stream.on("response", (received) => {
@@ -104,7 +118,7 @@ test("no request, however odd, breaks the gateway or reaches a host by another d
   );
   await bench[Symbol.asyncDispose]();
   expect(answered).toBeGreaterThan(500);
-  expect(host.seen.length).toBeGreaterThan(10);
+  expect(host.seen.length).toBeGreaterThan(100);
 });
 
 /** Node's client refuses to send these. */
