@@ -4,7 +4,9 @@ import { z } from "zod";
 /** The shape of `weakdoor.yaml`: strict, every key but `version` and `stack` optional with the default given here. */
 
 export const AGENT_KINDS = ["claude-code", "codex", "gemini-cli", "cursor", "vscode"] as const;
-const TARGET_DRIVERS = ["auto", "bubblewrap", "runsc", "docker-runc", "docker-runsc"] as const;
+/** `docker-<runtime>` by the name under which the engine has registered it. */
+const TARGET_DRIVER = /^(?:auto|bubblewrap|srt|runsc|qemu|e2b|docker-[A-Za-z0-9][A-Za-z0-9._-]{0,62})$/;
+const TARGET_DRIVER_RULE = "a driver is auto, bubblewrap, srt, runsc, qemu, e2b or docker-<runtime>";
 const LAB_MINIMUMS = ["container", "gvisor", "microvm"] as const;
 const RESEARCH_MODES = ["scripted", "anthropic", "openai"] as const;
 const THRESHOLDS = ["low", "medium", "high", "critical"] as const;
@@ -39,7 +41,7 @@ const Stack = z.strictObject({
 });
 
 const Target = z.strictObject({
-  driver: z.enum(TARGET_DRIVERS).default("auto"),
+  driver: z.string().regex(TARGET_DRIVER, TARGET_DRIVER_RULE).default("auto"),
   /** `auto` looks for a devcontainer in the workspace; `none` means that the agent runs unconfined. */
   declaredBy: Path.default("auto"),
 });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Clock, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { genericLooks } from "./looks.ts";
-import { type Driver, ISOLATIONS, type Look } from "./sandbox.ts";
+import { type Driver, type DriverKind, ISOLATIONS, isDriverKind, type Look } from "./sandbox.ts";
 
 /**
  * A death certificate: what was looked at on the machine after a sandbox ended, and what was seen. `destroyed` only if
@@ -17,7 +17,7 @@ const LookRow = z.discriminatedUnion("status", [
 
 export const Certificate = z.strictObject({
   sandbox: z.string(),
-  driver: z.enum(["bubblewrap", "runsc", "docker-runc", "docker-runsc"]),
+  driver: z.custom<DriverKind>((value) => typeof value === "string" && isDriverKind(value)),
   isolation: z.enum(ISOLATIONS),
   /** `unknown` when a sweep found it and its name does not say. */
   role: z.enum(["target", "lab", "scratch", "unknown"]),

@@ -8,14 +8,14 @@ import { joined } from "../guest/joined.ts";
 import { findProcesses, holdsName, isAlive, killProcess } from "../stop/processes.ts";
 import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
 import { look, processesOf } from "./looks.ts";
-import type { DriverKind, Exit, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
+import type { DriverKind, Exit, Isolation, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
 
 /**
  * What the backends without a daemon share: where a sandbox's own things lie, how its processes are found by name, and how
  * it ends. Everything of one sandbox is in `<run directory>/<name>`, in control groups of that name, and in processes that
  * bear it.
  */
-export type Local = { kind: DriverKind; runDirectory: string; cgroups: Cgroups };
+export type Local = { kind: DriverKind; isolation: Isolation; runDirectory: string; cgroups: Cgroups };
 
 /** Says in a sandbox's directory whose it is. */
 const MARK = "driver";
@@ -68,14 +68,13 @@ export function sandboxOf(
   const channel = joined(child.stdout, child.stdin);
   // The channel's users see its close; one that nobody has taken up yet must not bring the process down.
   channel.on("error", () => undefined);
-  const isolation = local.kind === "bubblewrap" ? "container" : "gvisor";
   const stderrTail = tailOf(child.stderr);
   let ending: Promise<void> | undefined;
   return {
     name: spec.name,
     role: spec.role,
     driver: local.kind,
-    isolation,
+    isolation: local.isolation,
     pid,
     channel,
     exited,

@@ -11,7 +11,13 @@ import type { JournalHints } from "../stop/stop.ts";
 export const ISOLATIONS = ["container", "gvisor", "microvm"] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
 
-export type DriverKind = "bubblewrap" | "runsc" | "docker-runc" | "docker-runsc";
+/** `docker-<runtime>` is a container of a Docker engine by the runtime that the engine has registered under that name. */
+export type DriverKind = "bubblewrap" | "srt" | "runsc" | "qemu" | "e2b" | `docker-${string}`;
+
+/** Of a driver's name that came from outside. */
+export function isDriverKind(text: string): text is DriverKind {
+  return /^(?:bubblewrap|srt|runsc|qemu|e2b|docker-[A-Za-z0-9][A-Za-z0-9._-]{0,62})$/.test(text);
+}
 
 /** `target` the agent's sandbox rebuilt · `lab` the researcher's · `scratch` a short-lived one for a proof or a preflight. */
 export type Role = "target" | "lab" | "scratch";
@@ -54,6 +60,8 @@ export type SandboxSpec = {
   gid: number;
   limits: { memoryMiB: number; cpus: number; pids: number };
   confinement: Confinement;
+  /** For a driver that rebuilds a sandbox from the settings file of a tool (srt): its content. Others ignore it. */
+  settings?: Readonly<Record<string, unknown>>;
 };
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };

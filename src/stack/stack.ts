@@ -73,7 +73,9 @@ export type DeclaredResource = {
 
 /** How the stack says its agent is confined. */
 export type Declared = {
-  kind: "devcontainer" | "none";
+  kind: "devcontainer" | "compose" | "docker-run" | "srt" | "bubblewrap" | "none";
+  /** Of `srt`: the content of the settings file, for the driver that runs the same tool with it. */
+  settings?: Readonly<Record<string, unknown>>;
   declaredAt: string;
   /** Inside the sandbox. */
   workspacePath: string;

@@ -29,7 +29,7 @@ import { bwrapArgv, INFO_FD } from "./arguments.ts";
  */
 export function bubblewrapDriver(options: { runDirectory: string; program?: string; cgroups?: Cgroups }): Driver {
   const cgroups = options.cgroups ?? findCgroups("bubblewrap");
-  const local: Local = { kind: "bubblewrap", runDirectory: options.runDirectory, cgroups };
+  const local: Local = { kind: "bubblewrap", isolation: "container", runDirectory: options.runDirectory, cgroups };
   const program = options.program ?? "bwrap";
   const cannot = limitsOf(cgroups);
   return {

@@ -30,7 +30,7 @@ import { offeredPlatforms, type Platform, runscVersion } from "./platform.ts";
  */
 export function runscDriver(options: { runDirectory: string; program?: string; cgroups?: Cgroups }): Driver {
   const cgroups = options.cgroups ?? findCgroups("runsc");
-  const local: Local = { kind: "runsc", runDirectory: options.runDirectory, cgroups };
+  const local: Local = { kind: "runsc", isolation: "gvisor", runDirectory: options.runDirectory, cgroups };
   const program = options.program ?? "runsc";
   let found: Platform | undefined;
   return {
