@@ -46,7 +46,8 @@ export async function prepareImage(cacheDirectory: string): Promise<Image> {
 /**
  * The directory that is mounted at GUEST_DIR: Node with the loader and every library it links to, setpriv, a static
  * busybox, and one bundle a program. It needs nothing of the image it is mounted in. Programs without an entry are
- * `absent`. Throws OperatorError when busybox or setpriv is missing or Node is linked statically.
+ * `absent`. Throws OperatorError when busybox or setpriv is missing, Node is linked statically, or a bundle that was put
+ * there earlier has another content now.
  */
 export async function prepareGuest(
   cacheDirectory: string,
@@ -65,7 +66,17 @@ export async function prepareGuest(
     await linkTree(runtime, making);
     for (const { program, source } of parts) await copyReadable(source, join(making, `${program}.mjs`));
   });
+  for (const { program, sha256 } of parts) await refuseOther(join(path, `${program}.mjs`), sha256);
   return { path, absent };
+}
+
+/** The probe's bundle runs on the host as well, for the baseline: what lies there is looked at before each use. */
+async function refuseOther(path: string, sha256: string): Promise<void> {
+  if ((await isThere(path)) && sha256Hex(await readFile(path)) === sha256) return;
+  throw new OperatorError(
+    `${path} is not what was put there: somebody or something changed it`,
+    `find out who did; ${dirname(path)} can be removed and is then made anew`,
+  );
 }
 
 /**

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sha256Hex } from "../../src/base/hash.ts";
 import { touchFromInside } from "../../src/decoys/touch.ts";
 import { type Gateway, type Guest, GuestFailed } from "../../src/egress/egress.ts";
 import { startGateway } from "../../src/egress/gateway.ts";
@@ -172,26 +173,28 @@ describe("inside a real sandbox", () => {
 
 describe("in a whole cycle", () => {
   let stack: SmallStack;
-  let guestDirectory: string;
+  let bundles: string;
   beforeAll(() => {
     stack = stackOf("lying");
     mkdirSync(stack.state, { mode: 0o700 });
     execFileSync("cp", ["-a", join(directory, "cache"), stack.state]);
-    const [name = ""] = readdirSync(join(stack.state, "cache")).filter((one) => one.startsWith("guest-"));
-    guestDirectory = join(stack.state, "cache", name);
+    bundles = join(stack.state, "cache", "bundles");
   });
   afterAll(() => stack.remove());
 
   /** One cycle in which a program is the lie. The probe runs on the host as well: a lie of it must be a harmless one. */
   async function cycleWith(program: GuestProgram, lie: string) {
-    const path = join(guestDirectory, `${program}.mjs`);
-    const honest = readFileSync(path);
-    rmSync(path);
-    writeFileSync(path, lie, { mode: 0o644 });
+    const path = join(bundles, `${program}.mjs`);
+    const recipePath = join(bundles, `${program}.recipe.json`);
+    const [honest, recipe] = [readFileSync(path), readFileSync(recipePath, "utf8")];
+    // As if the lie had been built from our sources: a file that is only swapped is noticed.
+    writeFileSync(path, lie);
+    writeFileSync(recipePath, JSON.stringify({ ...JSON.parse(recipe), bundle: sha256Hex(lie) }));
     try {
       return await weakdoor("run", ...stack.args);
     } finally {
       writeFileSync(path, honest);
+      writeFileSync(recipePath, recipe);
     }
   }
 
@@ -204,6 +207,20 @@ describe("in a whole cycle", () => {
     const ended = await cycleWith("probe", LIES["no JSON"]);
     expect(ended.code, ended.err).toBe(21);
     expect(ended.err).toMatch(/\nweakdoor: the probe in the (target|lab): the report is not JSON.*\nhint: .*\n$/);
+    expectNothingLeft();
+  });
+
+  test("a program that was swapped after it was put there runs nowhere, and the cycle says which it is", async () => {
+    const guest = readdirSync(join(stack.state, "cache")).find((one) => one.startsWith("guest-")) ?? "";
+    const path = join(stack.state, "cache", guest, "probe.mjs");
+    const honest = readFileSync(path);
+    rmSync(path);
+    writeFileSync(path, `import { writeFileSync } from "node:fs"; writeFileSync("${stack.directory}/ran", "");`);
+    const ended = await weakdoor("run", ...stack.args);
+    expect(ended.code, ended.err).toBe(2);
+    expect(ended.err).toMatch(/weakdoor: .*probe\.mjs is not what was put there.*\nhint: .*\n$/);
+    expect(existsSync(join(stack.directory, "ran"))).toBe(false);
+    writeFileSync(path, honest);
     expectNothingLeft();
   });
 
