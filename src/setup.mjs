@@ -33,6 +33,8 @@ const TOOLS = [
 const TEST_TOOLS = [
   { program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" },
   { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
+  { program: "socat", package: "socat", why: "srt carries its proxies into its sandbox with it" },
+  { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },
 ];
 
 main(process.argv.slice(2));
