@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 
 /**
  * Imports go down this list and nowhere else. A file directly in src/ stands for itself. `canaries` lies below
- * `egress` because the gateway searches what goes up for fakes, and below `stack` because a clone is seeded with them.
+ * `egress` because the gateway searches what goes up for fakes, and below `stack` because a clone is seeded with them;
+ * `sources` lies below `egress` because the gateway makes their requests.
  */
 const ORDER = [
   "main",
@@ -20,9 +21,9 @@ const ORDER = [
   "researcher",
   "decoys",
   "probe",
-  "sources",
   "stack",
   "egress",
+  "sources",
   "canaries",
   "sandbox",
   "guest",
