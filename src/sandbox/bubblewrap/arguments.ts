@@ -9,7 +9,11 @@ import type { Mount, SandboxSpec } from "../sandbox.ts";
  * inside turns into the wanted user before the guest's first instruction: in a user namespace made by root the guest would
  * be the host's root to every file, with only its capabilities gone. As anyone else, a user namespace maps the one user.
  */
-export type Rights = { isRoot: boolean };
+export type Rights = {
+  isRoot: boolean;
+  /** Whether a path below /proc is there, asked of the kernel that bwrap will run on; of this machine's by default. */
+  isThere?: (path: string) => boolean;
+};
 
 /** Descriptors the child gets: where bwrap reads the filter and where it writes the pid. */
 export const FILTER_FD = 3;
@@ -17,6 +21,7 @@ export const INFO_FD = 4;
 
 export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rights: Rights): string[] {
   const { confinement } = spec;
+  const isThere = rights.isThere ?? existsSync;
   return [
     program,
     ...namespaces(spec, rights),
@@ -35,10 +40,8 @@ export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rig
     "/proc",
     "--dev",
     "/dev",
-    ...(rights.isRoot
-      ? READ_ONLY.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", path, path])
-      : []),
-    ...masked(),
+    ...(rights.isRoot ? READ_ONLY.filter(isThere).flatMap((path) => ["--ro-bind", path, path]) : []),
+    ...masked(isThere),
     ...(root.mounts.some((mount) => mount.path === "/tmp") ? [] : tmpfs("/tmp", TMP_MIB)),
     ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap((mount) => mounted(mount, root.mounts)),
     "--chdir",
@@ -71,12 +74,10 @@ const MASKED = {
   directories: ["/proc/acpi", "/proc/asound", "/proc/scsi"],
 };
 
-function masked(): string[] {
+function masked(isThere: (path: string) => boolean): string[] {
   return [
-    ...MASKED.files.filter((path) => existsSync(path)).flatMap((path) => ["--ro-bind", "/dev/null", path]),
-    ...MASKED.directories
-      .filter((path) => existsSync(path))
-      .flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
+    ...MASKED.files.filter(isThere).flatMap((path) => ["--ro-bind", "/dev/null", path]),
+    ...MASKED.directories.filter(isThere).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
   ];
 }
 
