@@ -1,16 +1,14 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errnoOf } from "../base/errors.ts";
 import { type EngineAnswer, isEnginesOwn, removeContainer } from "./engineRoute.ts";
 import type { OpenEntry } from "./journal.ts";
-import { findProcesses, holdsName, isAlive, killProcess, type Process, processId } from "./processes.ts";
+import { findProcesses, holdsName, killProcess, type Process } from "./processes.ts";
+import { registeredAlive } from "./registered.ts";
 import type { ProcessId } from "./stop.ts";
 
 /** What must die. Read anew each round: a create that was under way may have put something there since. */
 export type Doomed = { cycle: string; gateways: ProcessId[]; open: OpenEntry[] };
 
-/** How one sandbox stands after a round. `not-looked`: its engine does not answer, so nobody knows what it holds. */
+/** How one sandbox stands after a round. `not-looked`: its engine does not answer, or is a service that only the owner may ask. */
 export type Standing = { name: string } & (
   | { status: "gone" }
   | { status: "left"; evidence: string }
@@ -32,6 +30,7 @@ const ENGINE_GRACE_MS = 2_000;
  */
 export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): Promise<Destruction> {
   const startedAtMs = performance.now();
+  const startedAt = Date.now();
   const engines = engineRoutes();
   const signalled = new Set<string>();
   const kill = (id: ProcessId): void => {
@@ -49,7 +48,7 @@ export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): 
       for (const one of next) kill(one);
     }
     const sandboxes = living.flatMap(({ entry, processes }) =>
-      entry ? [standing(entry, processes, engines.answer(entry))] : [],
+      entry ? [standing(entry, processes, engines.answer(entry), startedAt)] : [],
     );
     const isEmpty =
       living.every(({ processes }) => processes.length === 0) && sandboxes.every((s) => s.status !== "left");
@@ -70,10 +69,19 @@ export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): 
   }
 }
 
-function standing(entry: OpenEntry, processes: ProcessId[], engine: EngineAnswer | undefined): Standing {
-  const { name } = entry;
+function standing(
+  entry: OpenEntry,
+  processes: ProcessId[],
+  engine: EngineAnswer | undefined,
+  since: number,
+): Standing {
+  const { name, hints } = entry;
   if (processes.length > 0)
     return { name, status: "left", evidence: `pids ${processes.map((p) => p.pid).join(", ")}` };
+  if (hints.leaseEndsWithinMs !== undefined) {
+    const endsAt = new Date(since + hints.leaseEndsWithinMs).toISOString();
+    return { name, status: "not-looked", reason: `it stands at an outside service: its lease ends it at ${endsAt}` };
+  }
   if (!entry.isBorn && Date.parse(entry.deadline) > Date.now())
     return { name, status: "left", evidence: `may still be being created, until ${entry.deadline}` };
   if (entry.hints.engineSocket === undefined || engine?.status === "gone") return { name, status: "gone" };
@@ -90,11 +98,7 @@ function livingProcesses(doomed: Doomed): { entry?: OpenEntry; processes: Living
   const marked = findProcesses((p) => holdsMark(p, prefix) || doomed.open.some((entry) => bearsName(p, entry)));
   const perEntry = doomed.open.map((entry) => ({
     entry,
-    processes: [
-      ...entry.processes.filter(isAlive),
-      ...(entry.hints.cgroups ?? []).flatMap(emptyCgroup),
-      ...marked.filter((p) => bearsName(p, entry)),
-    ],
+    processes: [...registeredAlive(entry), ...marked.filter((p) => bearsName(p, entry))],
   }));
   const strangers = marked.filter((p) => !doomed.open.some((entry) => bearsName(p, entry)));
   return [...perEntry, { processes: strangers }];
@@ -108,31 +112,6 @@ function bearsName({ commandLine, cgroup }: Process, { name, hints }: OpenEntry)
 
 function holdsMark({ commandLine, cgroup }: Process, mark: string): boolean {
   return commandLine.includes(mark) || cgroup.includes(mark);
-}
-
-/** Kills through version 2's `cgroup.kill`, which also reaches what forks faster than we look; returns who is in there. */
-function emptyCgroup(directory: string): ProcessId[] {
-  const members = readMembers(directory);
-  if (members.length === 0 || members.includes(process.pid)) return [];
-  try {
-    writeFileSync(join(directory, "cgroup.kill"), "1", { flag: "r+" });
-  } catch (thrown) {
-    // Version 1 has no such file: the caller kills member by member.
-    if (!["ENOENT", "EACCES", "EPERM", "EROFS", "EOPNOTSUPP"].includes(errnoOf(thrown) ?? "")) throw thrown;
-  }
-  return members.flatMap((pid) => processId(pid) ?? []).filter(isAlive);
-}
-
-function readMembers(directory: string): number[] {
-  try {
-    return readFileSync(join(directory, "cgroup.procs"), "utf8")
-      .split("\n")
-      .map(Number)
-      .filter((pid) => pid > 0);
-  } catch (thrown) {
-    if (["ENOENT", "ENODEV"].includes(errnoOf(thrown) ?? "")) return [];
-    throw thrown;
-  }
 }
 
 type EngineCall = { isPending: boolean; silences: number; answer?: EngineAnswer };

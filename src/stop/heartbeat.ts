@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { heartbeatPath } from "./runFiles.ts";
@@ -58,6 +58,16 @@ export function heartbeatAge(stateDir: string): () => number {
     }
     return performance.now() - changedAtMs;
   };
+}
+
+/** When the last owner beat last, as the disk has it; undefined when none ever did. */
+export function lastBeat(stateDir: string): Date | undefined {
+  try {
+    return statSync(heartbeatPath(stateDir)).mtime;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
 }
 
 function readOr(path: string, otherwise: string): string {

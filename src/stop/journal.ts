@@ -59,7 +59,7 @@ export function readJournal(stateDir: string): Journal {
 export function openEntries(entries: readonly JournalEntry[]): OpenEntry[] {
   const open = new Map<string, OpenEntry>();
   for (const entry of entries) {
-    if (entry.kind === "gateway") continue;
+    if (entry.kind === "gateway" || entry.kind === "step") continue;
     if (entry.kind === "dead") {
       if (entry.certificate === "destroyed") open.delete(entry.name);
       continue;
@@ -85,7 +85,10 @@ export function compactJournal(stateDir: string): void {
   const { entries } = readJournal(stateDir);
   if (entries.length === 0) return;
   const names = new Set(openEntries(entries).map((entry) => entry.name));
-  const kept = entries.filter((entry) => (entry.kind === "gateway" ? isAlive(entry.process) : names.has(entry.name)));
+  const kept = entries.filter((entry) => {
+    if (entry.kind === "step") return false;
+    return entry.kind === "gateway" ? isAlive(entry.process) : names.has(entry.name);
+  });
   writeDurably(journalPath(stateDir), kept.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
 }
 
@@ -133,8 +136,10 @@ const isProcess: Test = (value) => {
 };
 const isHints: Test = (value) => {
   if (typeof value !== "object" || value === null) return false;
-  const { cgroups, commandLine, engineSocket } = value as Record<string, unknown>;
-  return isStrings(cgroups) && [commandLine, engineSocket].every((hint) => hint === undefined || isString(hint));
+  const { cgroups, commandLine, engineSocket, netns, leaseEndsWithinMs } = value as Record<string, unknown>;
+  const isTextOrAbsent: Test = (hint) => hint === undefined || isString(hint);
+  const isLease = leaseEndsWithinMs === undefined || typeof leaseEndsWithinMs === "number";
+  return [cgroups, netns].every(isStrings) && [commandLine, engineSocket].every(isTextOrAbsent) && isLease;
 };
 
 const NAMED: [string, Test][] = [
@@ -147,6 +152,11 @@ const SHAPES: Record<string, [string, Test][]> = {
     ["cycle", isString],
     ["at", isString],
     ["process", isProcess],
+  ],
+  step: [
+    ["cycle", isString],
+    ["at", isString],
+    ["step", isString],
   ],
   intent: [...NAMED, ["driver", isString], ["hints", isHints], ["deadline", isString]],
   born: [

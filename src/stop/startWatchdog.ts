@@ -4,9 +4,11 @@ import { extname, join, resolve } from "node:path";
 import { messageOf, OperatorError, Stopped } from "../base/errors.ts";
 import { TOOL_PATH } from "../base/exec.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { compactJournal } from "./journal.ts";
+import { appendEntry, compactJournal } from "./journal.ts";
 import { readLatch, reserveLatch } from "./latch.ts";
-import { findProcesses, holdsName, isAlive, killProcess, processId } from "./processes.ts";
+import { LEASES, type Leases } from "./leases.ts";
+import { pings } from "./pings.ts";
+import { findProcesses, isAlive, killProcess, type Process, processId } from "./processes.ts";
 import { watchdogLogPath } from "./runFiles.ts";
 import type { ProcessId } from "./stop.ts";
 import type { FromWatchdog, ToWatchdog } from "./watchdog.ts";
@@ -14,8 +16,10 @@ import type { FromWatchdog, ToWatchdog } from "./watchdog.ts";
 /** The owner's hold on its watchdog. Disposing of it is `done`. */
 export type Watchdog = AsyncDisposable & {
   readonly process: ProcessId;
-  /** Asked before each create: without a watchdog nothing is made. */
-  isAlive(): boolean;
+  /** Asked before and after each create: without a watchdog that answers, nothing is made. One that is stopped exists and does not. */
+  isAlive(): Promise<boolean>;
+  /** Writes into the journal that the cycle goes on, which renews its lease. Throws when it cannot be written. */
+  step(name: string): void;
   /** Resolves, with the reason, when it acts or ends without being told: the owner then aborts. Never settles after `done`. */
   readonly died: Promise<string>;
   /** Sends it home, once every sandbox has its certificate. Resolves when it has ended. Idempotent. */
@@ -28,10 +32,14 @@ export type WatchdogOptions = {
   /** How long the owner may be silent. */
   staleMs?: number;
   heartbeatMs?: number;
+  leases?: Partial<Leases>;
+  /** How long it may take to answer. */
+  answerMs?: number;
 };
 
 const READY_MS = 5_000;
 const STALE_MS = 5_000;
+const ANSWER_MS = 2_000;
 /** How long it may take to go home, or to finish what it does, before it is ended. */
 const FAREWELL_MS = 10_000;
 /** Its name in the process table, so that others can tell which cycles are alive. */
@@ -57,8 +65,8 @@ export async function startWatchdog(options: WatchdogOptions): Promise<Watchdog>
     options.heartbeatMs,
   );
   try {
-    const child = spawnWatchdog(stateDir, options.cycle, options.staleMs ?? STALE_MS);
-    return await hold(child, heartbeat, silence.promise);
+    const child = spawnWatchdog(stateDir, options);
+    return await hold(child, heartbeat, silence.promise, { ...options, stateDir });
   } catch (thrown) {
     heartbeat[Symbol.dispose]();
     throw thrown;
@@ -70,28 +78,42 @@ export function liveCycles(): Set<string> {
   return new Set(watchdogs().map(({ commandLine }) => / --cycle (\S+)/.exec(commandLine)?.[1] ?? ""));
 }
 
-function watchdogs() {
+/** The one that watches over this state directory, whoever its owner is. Undefined when none does. */
+export function watchdogOf(stateDir: string): Process | undefined {
+  return watchdogs().find((p) => p.commandLine.endsWith(` --state ${resolve(stateDir)}`));
+}
+
+function watchdogs(): Process[] {
   return findProcesses((p) => p.commandLine.startsWith(`${TITLE} `));
 }
 
 function refuseSecondOwner(stateDir: string): void {
-  const other = watchdogs().find((p) => holdsName(p.commandLine, `--state ${stateDir}`));
+  const other = watchdogOf(stateDir);
   if (other === undefined) return;
   throw new OperatorError(
     `another cycle has the state directory ${stateDir} (its watchdog is pid ${other.pid})`,
-    "wait for it to end, or stop it with weakdoor kill",
+    "wait for it to end, or stop it with weakdoor kill --reason TEXT",
   );
 }
 
-function spawnWatchdog(stateDir: string, cycle: string, staleMs: number): ChildProcess {
+function spawnWatchdog(stateDir: string, { cycle, staleMs = STALE_MS, leases }: WatchdogOptions): ChildProcess {
   const owner = processId(process.pid);
   if (owner === undefined)
     throw new OperatorError("/proc does not show this process", "mount /proc: the watchdog needs it");
   const program = join(import.meta.dirname, `watchdog${extname(import.meta.filename)}`);
-  const argv = ["--cycle", cycle, "--owner-pid", String(owner.pid), "--owner-start", owner.startTime];
+  const { cycleMs, stepMs, createGraceMs } = { ...LEASES, ...leases };
+  const numbers = {
+    "owner-pid": owner.pid,
+    "stale-ms": staleMs,
+    "cycle-ms": cycleMs,
+    "step-ms": stepMs,
+    "create-grace-ms": createGraceMs,
+  };
+  const argv = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const log = openSync(watchdogLogPath(stateDir), "a", 0o600);
   try {
-    return spawn(process.execPath, [program, ...argv, "--stale-ms", String(staleMs), "--state", stateDir], {
+    const named = ["--cycle", cycle, "--owner-start", owner.startTime, "--state", stateDir];
+    return spawn(process.execPath, [program, ...argv, ...named], {
       argv0: TITLE,
       // A session of its own, so that it outlives the owner and the owner's terminal.
       detached: true,
@@ -104,23 +126,37 @@ function spawnWatchdog(stateDir: string, cycle: string, staleMs: number): ChildP
   }
 }
 
-async function hold(child: ChildProcess, heartbeat: Disposable, silence: Promise<string>): Promise<Watchdog> {
+type Own = Pick<WatchdogOptions, "stateDir" | "cycle" | "answerMs">;
+
+async function hold(
+  child: ChildProcess,
+  heartbeat: Disposable,
+  silence: Promise<string>,
+  { stateDir, cycle, answerMs = ANSWER_MS }: Own,
+): Promise<Watchdog> {
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const id = await readiness(child, exited);
   const acting = Promise.withResolvers<string>();
+  let isActing = false;
   child.on("message", (message: FromWatchdog) => {
-    if (message.status === "acting") acting.resolve(`the watchdog acts: ${message.cause}`);
+    if (message.status !== "acting") return;
+    isActing = true;
+    acting.resolve(`the watchdog acts: ${message.cause}`);
   });
+  const pinging = pings(child, answerMs);
   // Neither it nor its channel keeps the owner from ending.
   child.unref();
   child.channel?.unref();
   const died = Promise.withResolvers<string>();
   let isDone = false;
-  void Promise.race([acting.promise, silence, exited.then(() => "the watchdog died")]).then((reason) => {
-    if (!isDone) died.resolve(reason);
-  });
+  void Promise.race([acting.promise, silence, pinging.mute, exited.then(() => "the watchdog died")]).then(
+    (reason) => {
+      if (!isDone) died.resolve(reason);
+    },
+  );
   const done = async (): Promise<void> => {
     isDone = true;
+    pinging.stop();
     heartbeat[Symbol.dispose]();
     child.ref();
     if (child.connected) child.send("done" satisfies ToWatchdog, () => undefined);
@@ -130,7 +166,8 @@ async function hold(child: ChildProcess, heartbeat: Disposable, silence: Promise
   };
   return {
     process: id,
-    isAlive: () => !isDone && isAlive(id),
+    isAlive: async () => !isDone && isAlive(id) && (await pinging.ask()) && !isActing,
+    step: (name) => appendEntry(stateDir, { kind: "step", cycle, step: name, at: new Date().toISOString() }),
     died: died.promise,
     done,
     [Symbol.asyncDispose]: done,

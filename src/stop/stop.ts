@@ -17,6 +17,8 @@ export type ProcessId = {
 
 export type JournalEntry =
   | { kind: "gateway"; cycle: string; process: ProcessId; at: string }
+  /** The cycle goes on: its lease begins anew. */
+  | { kind: "step"; cycle: string; step: string; at: string }
   | {
       kind: "intent";
       cycle: string;
@@ -47,4 +49,11 @@ export type JournalHints = {
   commandLine?: string;
   /** Docker: engine socket and container name. */
   engineSocket?: string;
+  /** Inodes of the network namespaces that are its own: whoever holds one after the end was left behind. */
+  netns?: string[];
+  /**
+   * It stands at an outside service, for which the watchdog has no key: not renewed, its lease there ends it within so long.
+   * Until then nobody here can say that it is gone.
+   */
+  leaseEndsWithinMs?: number;
 };

@@ -4,6 +4,7 @@ import { writeDurably } from "../base/files.ts";
 import { type Destruction, type Doomed, destroyAll } from "./destroyAll.ts";
 import { heartbeatAge } from "./heartbeat.ts";
 import { openEntries, openGateways, readJournal } from "./journal.ts";
+import { type Leases, leaseWatch } from "./leases.ts";
 import { isAlive } from "./processes.ts";
 import { watchdogReportPath } from "./runFiles.ts";
 import type { JournalEntry, ProcessId } from "./stop.ts";
@@ -11,13 +12,16 @@ import { watchLatch } from "./watchLatch.ts";
 
 /**
  * The watchdog: a process of its own beside each cycle, built on Node alone, without keys. When the latch is set, the
- * owner dies, or the owner's heartbeat goes stale, it cuts egress and kills every sandbox of the journal without asking
+ * owner dies, the owner's heartbeat goes stale, or a lease runs out while it beats, it cuts egress and kills every sandbox of the journal without asking
  * anybody; then it writes `<state>/run/watchdog.json` and ends. It ends quietly when the owner says that it is done.
  */
 
-/** What the owner says over the IPC channel; and what it hears. */
-export type ToWatchdog = "done";
-export type FromWatchdog = { status: "ready" } | { status: "acting"; cause: string };
+/** What the owner says over the IPC channel; and what it hears. Each ping is answered with its own number. */
+export type ToWatchdog = "done" | { ping: number };
+export type FromWatchdog =
+  | { status: "ready" }
+  | { status: "pong"; ping: number }
+  | { status: "acting"; cause: string };
 
 /** `<state>/run/watchdog.json`: what it did, for the next start and for people. */
 export type WatchdogReport = Destruction & {
@@ -29,7 +33,7 @@ export type WatchdogReport = Destruction & {
   journalError: string | null;
 };
 
-type Watched = { stateDir: string; cycle: string; owner: ProcessId; staleMs: number };
+type Watched = { stateDir: string; cycle: string; owner: ProcessId; staleMs: number; leases: Leases };
 
 const TICK_MS = 50;
 
@@ -57,9 +61,11 @@ async function main(): Promise<void> {
 }
 
 /** Waits for a cause to act; undefined when the owner says that it is done. */
-function firstCause({ stateDir, owner, staleMs }: Watched, journal: RememberingJournal): Promise<string | undefined> {
+function firstCause(watched: Watched, journal: RememberingJournal): Promise<string | undefined> {
+  const { stateDir, cycle, owner, staleMs } = watched;
   return new Promise((resolve) => {
     const age = heartbeatAge(stateDir);
+    const ranOut = leaseWatch(cycle, watched.leases);
     const settle = (cause: string | undefined): void => {
       clearInterval(timer);
       latch[Symbol.dispose]();
@@ -68,13 +74,17 @@ function firstCause({ stateDir, owner, staleMs }: Watched, journal: RememberingJ
     };
     const look = (): void => {
       // Read while it can be: the state directory may be gone by the time it is needed.
-      journal.read();
+      const lease = ranOut(journal.read().entries);
       if (!isAlive(owner)) settle(`the owner, pid ${owner.pid}, is dead`);
       else if (age() > staleMs) settle(`the owner, pid ${owner.pid}, has been silent for over ${staleMs} ms`);
+      else if (lease !== undefined) settle(`the owner, pid ${owner.pid}, lives but is stuck: ${lease}`);
     };
     const timer = setInterval(look, TICK_MS);
     const latch = watchLatch(stateDir, ({ who, why }) => settle(`the latch is set: ${why} (${who})`));
-    process.on("message", (message: ToWatchdog) => message === "done" && settle(undefined));
+    process.on("message", (message: ToWatchdog) => {
+      if (message === "done") settle(undefined);
+      else tell({ status: "pong", ping: message.ping });
+    });
     process.on("disconnect", look);
     process.on("SIGTERM", () => settle("told by SIGTERM"));
     // A terminal that closes, or its Ctrl-C, is meant for the owner.
@@ -83,7 +93,10 @@ function firstCause({ stateDir, owner, staleMs }: Watched, journal: RememberingJ
   });
 }
 
-type RememberingJournal = { read(): Pick<Doomed, "gateways" | "open">; error(): string | null };
+type RememberingJournal = {
+  read(): Pick<Doomed, "gateways" | "open"> & { entries: JournalEntry[] };
+  error(): string | null;
+};
 
 /** The journal as last read: a state directory that breaks or vanishes is itself a reason to act, and must not blind us. */
 function rememberingJournal(stateDir: string): RememberingJournal {
@@ -99,7 +112,7 @@ function rememberingJournal(stateDir: string): RememberingJournal {
       } catch (thrown) {
         error = messageOf(thrown);
       }
-      return { gateways: openGateways(entries), open: openEntries(entries) };
+      return { entries, gateways: openGateways(entries), open: openEntries(entries) };
     },
     error: () => error,
   };
@@ -111,23 +124,24 @@ function tell(message: FromWatchdog): void {
 }
 
 function readArguments(): Watched {
-  const { values } = parseArgs({
-    options: {
-      state: { type: "string" },
-      cycle: { type: "string" },
-      "owner-pid": { type: "string" },
-      "owner-start": { type: "string" },
-      "stale-ms": { type: "string" },
+  const names = ["state", "cycle", "owner-pid", "owner-start", "stale-ms", "cycle-ms", "step-ms", "create-grace-ms"];
+  const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+  const { values } = parseArgs({ options });
+  const text = (name: string): string => {
+    const value = values[name];
+    if (typeof value !== "string")
+      throw new Error("the watchdog is started by startWatchdog, with all its arguments");
+    return value;
+  };
+  return {
+    stateDir: text("state"),
+    cycle: text("cycle"),
+    owner: { pid: Number(text("owner-pid")), startTime: text("owner-start") },
+    staleMs: Number(text("stale-ms")),
+    leases: {
+      cycleMs: Number(text("cycle-ms")),
+      stepMs: Number(text("step-ms")),
+      createGraceMs: Number(text("create-grace-ms")),
     },
-  });
-  const { state, cycle, "owner-pid": pid, "owner-start": startTime, "stale-ms": staleMs } = values;
-  if (
-    state === undefined ||
-    cycle === undefined ||
-    pid === undefined ||
-    startTime === undefined ||
-    staleMs === undefined
-  )
-    throw new Error("the watchdog is started by startWatchdog, with all its arguments");
-  return { stateDir: state, cycle, owner: { pid: Number(pid), startTime }, staleMs: Number(staleMs) };
+  };
 }

@@ -125,16 +125,16 @@ test("it goes home quietly when the owner is done, and harms nobody", async () =
 
 test("its owner is told when it dies", async () => {
   await using watchdog = await startWatchdog({ stateDir: state, cycle });
-  expect(watchdog.isAlive()).toBe(true);
+  expect(await watchdog.isAlive()).toBe(true);
   killProcess(watchdog.process);
   expect(await watchdog.died).toBe("the watchdog died");
-  expect(watchdog.isAlive()).toBe(false);
+  expect(await watchdog.isAlive()).toBe(false);
 });
 
 test("a second owner of one state directory is refused", async () => {
   await using watchdog = await startWatchdog({ stateDir: state, cycle });
   await expect(startWatchdog({ stateDir: state, cycle: `${cycle}b` })).rejects.toThrow(OperatorError);
-  expect(watchdog.isAlive()).toBe(true);
+  expect(await watchdog.isAlive()).toBe(true);
 });
 
 test("it is not started over a set latch", async () => {
