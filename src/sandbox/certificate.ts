@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Clock, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import type { Life } from "./life.ts";
 import { genericLooks } from "./looks.ts";
 import { type Driver, type DriverKind, ISOLATIONS, isDriverKind, type Look } from "./sandbox.ts";
 
@@ -36,6 +37,10 @@ export type CertifyOptions = {
   /** Where drivers keep what belongs to one sandbox, in a directory of its name. */
   runDirectory: string;
   clock: Clock;
+  /** What was known of it while it lived; nothing when left out. */
+  life?: Life;
+  /** Made besides the driver's and the machine's: of the streams that hung on it. */
+  alsoLook?: () => Look[];
 };
 
 /** The kernel takes its time to reap a big process tree: that much is granted before a trace counts. */
@@ -46,11 +51,11 @@ const PATIENCE_MS = 1_500;
 /** Looks, and looks again while something is left, for a second at most. Ends nothing itself. */
 export async function certify(driver: Driver, name: string, options: CertifyOptions): Promise<Certificate> {
   const endsAtMs = options.clock.monotonicMs() + PATIENCE_MS;
-  let looks = await lookAll(driver, name, options.runDirectory);
+  let looks = await lookAll(driver, name, options);
   for (const waitMs of WAITS_MS) {
     if (looks.every((look) => look.status !== "left") || options.clock.monotonicMs() > endsAtMs) break;
     await sleep(waitMs);
-    looks = await lookAll(driver, name, options.runDirectory);
+    looks = await lookAll(driver, name, options);
   }
   return {
     sandbox: name,
@@ -73,8 +78,10 @@ export function doubtsOf(certificate: Certificate): string {
     .join("; ");
 }
 
-async function lookAll(driver: Driver, name: string, runDirectory: string): Promise<Look[]> {
-  return [...(await driverLooks(driver, name)), ...genericLooks(name, runDirectory)];
+async function lookAll(driver: Driver, name: string, options: CertifyOptions): Promise<Look[]> {
+  const life = options.life ?? { processes: [], netns: [], aliveUntil: options.clock.now() };
+  const ofMachine = genericLooks(name, options.runDirectory, life);
+  return [...(await driverLooks(driver, name)), ...ofMachine, ...(options.alsoLook?.() ?? [])];
 }
 
 async function driverLooks(driver: Driver, name: string): Promise<Look[]> {

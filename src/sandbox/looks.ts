@@ -1,17 +1,40 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { count } from "../base/text.ts";
-import { findProcesses, holdsName } from "../stop/processes.ts";
+import { netnsHolders } from "../stop/netns.ts";
+import { findProcesses, holdsName, isAlive } from "../stop/processes.ts";
+import type { Life } from "./life.ts";
 import type { Look } from "./sandbox.ts";
 
-/** What any sandbox, whatever its driver, might leave on the machine: looked for by name, asking no backend. */
-export function genericLooks(name: string, runDirectory: string): Look[] {
+/** What any sandbox, whatever its driver, might leave on the machine: looked for by name and by what its life showed, asking no backend. */
+export function genericLooks(name: string, runDirectory: string, life: Life): Look[] {
   return [
     look("processes by name", () => processesOf(name)),
+    look("processes recorded at birth", () => life.processes.filter(isAlive).map(({ pid }) => `pid ${pid}`)),
+    lookForNamespaces(life),
     look("mounts", () => mountsOf(name)),
     look("run directory", () => (existsSync(join(runDirectory, name)) ? [join(runDirectory, name)] : [])),
+    look("temporary directories", () => readdirSync(tmpdir()).filter((entry) => holdsName(entry, name))),
   ];
+}
+
+/** Is anything still in a network namespace that was the sandbox's? */
+function lookForNamespaces({ netns, aliveUntil }: Life): Look {
+  const what = "network namespaces";
+  if (netns.length === 0) return { what, status: "clean", evidence: "no process of it was seen in one of its own" };
+  let hidden = 0;
+  const found = look(what, () =>
+    netns.flatMap((inode) => {
+      const holders = netnsHolders(inode, aliveUntil);
+      hidden += holders.hidden;
+      return holders.held.map((holder) => `${holder} is in net:[${inode}]`);
+    }),
+  );
+  if (found.status !== "clean") return found;
+  const unseen = hidden === 0 ? "" : `, of the processes that this user may ask (${hidden} it may not)`;
+  return { ...found, evidence: `nothing is in ${netns.map((inode) => `net:[${inode}]`).join(", ")}${unseen}` };
 }
 
 /** One look as a row: `find` returns what is left; if it throws, nobody looked. */

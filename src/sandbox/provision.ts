@@ -1,10 +1,10 @@
-import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { asStopped, messageOf, OperatorError, Stopped, throwIfStopped } from "../base/errors.ts";
+import { asStopped, OperatorError, Stopped, throwIfStopped } from "../base/errors.ts";
 import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
 import { readLatch } from "../stop/latch.ts";
-import { processId } from "../stop/processes.ts";
-import { type Certificate, certify, doubtsOf } from "./certificate.ts";
+import { type Certificate, doubtsOf } from "./certificate.ts";
+import { endOf, type Made } from "./endOf.ts";
+import { lifeAtBirth } from "./life.ts";
 import type { Driver, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
 
 /**
@@ -17,14 +17,16 @@ export type Provisioned = Sandbox &
   AsyncDisposable & {
     /** Kills it, looks for what is left, and says so. Idempotent: one certificate a sandbox. */
     end(): Promise<Certificate>;
+    /** Adds a row to the certificate: of something that hangs on the sandbox without being in it, and must have ended with it. */
+    alsoLook(look: () => Look): void;
   };
 
 export type ProvisionOptions = {
   stateDir: string;
   clock: Clock;
   signal: AbortSignal;
-  /** Without one that lives, nothing is made. */
-  watchdog: { isAlive(): boolean };
+  /** Without one that lives and answers, nothing is made. */
+  watchdog: { isAlive(): boolean | Promise<boolean> };
   /** Told of each certificate, also that of a create which failed. */
   onCertificate(certificate: Certificate): void;
   createTimeoutMs?: number;
@@ -42,8 +44,6 @@ export class Unverified extends Error {
 }
 
 const CREATE_TIMEOUT_MS = 20_000;
-/** A kill that has not come back by then is left to `destroy`, which knows other routes. */
-const KILL_DEADLINE_MS = 3_000;
 /** How long a driver may take to come back from a create that was aborted. */
 const ABORT_GRACE_MS = 3_000;
 
@@ -53,7 +53,7 @@ const ABORT_GRACE_MS = 3_000;
  */
 export async function provision(driver: Driver, spec: SandboxSpec, options: ProvisionOptions): Promise<Provisioned> {
   const { stateDir, clock, signal } = options;
-  refuseIfStopped(options);
+  await refuseIfStopped(options);
   const { name, cycle } = spec;
   // Whatever a failed create left is ended by name: that must not be another one's.
   if (openEntries(readJournal(stateDir).entries).some((entry) => entry.name === name))
@@ -63,32 +63,28 @@ export async function provision(driver: Driver, spec: SandboxSpec, options: Prov
   const hints = driver.hints?.(name) ?? {};
   const deadline = new Date(now.getTime() + timeoutMs).toISOString();
   appendEntry(stateDir, { kind: "intent", cycle, name, driver: driver.kind, hints, at: now.toISOString(), deadline });
-  let sandbox: Sandbox | undefined;
+  const made: Made = { sandbox: undefined, life: undefined, bornAt: null, looks: [] };
   try {
-    sandbox = await createWithin(driver, spec, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
-    recordBirth(stateDir, spec, sandbox, clock);
-    refuseIfStopped(options);
-    return held(driver, spec, sandbox, options);
+    made.sandbox = await createWithin(driver, spec, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    made.life = recordBirth(stateDir, spec, made.sandbox, clock);
+    await refuseIfStopped(options);
+    return held(driver, spec, { ...made, sandbox: made.sandbox, bornAt: clock.now().toISOString() }, options);
   } catch (thrown) {
-    const certificate = await endOf(driver, spec, sandbox, options, null);
+    const certificate = await endOf(driver, spec, made, options);
     const cause = signal.aborted ? asStopped(signal.reason) : thrown;
     throw certificate.status === "destroyed" ? cause : new Unverified(certificate, { cause });
   }
 }
 
-/** Where drivers keep what belongs to one sandbox while it lives. */
-export function runDirectoryOf(stateDir: string): string {
-  return join(stateDir, "run");
-}
-
 /** Asked again after the create: the switch may have spoken meanwhile, and the watchdog have looked before there was something to see. */
-function refuseIfStopped({ stateDir, signal, watchdog }: ProvisionOptions): void {
+async function refuseIfStopped({ stateDir, signal, watchdog }: ProvisionOptions): Promise<void> {
+  const isWatched = await watchdog.isAlive();
   throwIfStopped(signal);
   const latch = readLatch(stateDir);
   if (latch.status === "set") throw new Stopped(`${latch.why} (${latch.who})`);
-  if (!watchdog.isAlive())
+  if (!isWatched)
     throw new OperatorError(
-      "no watchdog is running, so no sandbox is made",
+      "no watchdog answers, so no sandbox is made",
       "start the cycle again; see run/watchdog.log in the state directory",
     );
 }
@@ -117,20 +113,28 @@ async function createWithin(driver: Driver, spec: SandboxSpec, signal: AbortSign
   }
 }
 
-function recordBirth(stateDir: string, spec: SandboxSpec, sandbox: Sandbox, clock: Clock): void {
-  const { name, cycle } = spec;
-  const hints = sandbox.hints ?? {};
-  const id = processId(sandbox.pid);
-  const processes = id === undefined ? [] : [id];
+function recordBirth(
+  stateDir: string,
+  { name, cycle }: SandboxSpec,
+  sandbox: Sandbox,
+  clock: Clock,
+): NonNullable<Made["life"]> {
+  const { processes, hints } = lifeAtBirth(sandbox);
   const at = clock.now().toISOString();
   appendEntry(stateDir, { kind: "born", cycle, name, driver: sandbox.driver, processes, hints, at });
+  return { processes, netns: hints.netns ?? [] };
 }
 
-function held(driver: Driver, spec: SandboxSpec, sandbox: Sandbox, options: ProvisionOptions): Provisioned {
-  const bornAt = options.clock.now().toISOString();
+function held(
+  driver: Driver,
+  spec: SandboxSpec,
+  made: Made & { sandbox: Sandbox },
+  options: ProvisionOptions,
+): Provisioned {
+  const { sandbox } = made;
   let ending: Promise<Certificate> | undefined;
   let isTold = false;
-  const begin = (): Promise<Certificate> => (ending ??= endOf(driver, spec, sandbox, options, bornAt));
+  const begin = (): Promise<Certificate> => (ending ??= endOf(driver, spec, made, options));
   // The switch ends all sandboxes at once, not one after the other as their scopes unwind. Whoever unwinds sees what came of it.
   options.signal.addEventListener("abort", () => void begin().catch(() => undefined), { once: true });
   return {
@@ -144,6 +148,7 @@ function held(driver: Driver, spec: SandboxSpec, sandbox: Sandbox, options: Prov
     hints: sandbox.hints ?? {},
     stderrTail: () => sandbox.stderrTail(),
     kill: () => sandbox.kill(),
+    alsoLook: (look) => void made.looks.push(look),
     end() {
       isTold = true;
       return begin();
@@ -155,41 +160,4 @@ function held(driver: Driver, spec: SandboxSpec, sandbox: Sandbox, options: Prov
   };
 }
 
-async function endOf(
-  driver: Driver,
-  { name, cycle, role }: SandboxSpec,
-  sandbox: Sandbox | undefined,
-  options: ProvisionOptions,
-  bornAt: string | null,
-): Promise<Certificate> {
-  const { stateDir, clock } = options;
-  const look = () => certify(driver, name, { role, bornAt, runDirectory: runDirectoryOf(stateDir), clock });
-  const failures = await attempt("kill", () => sandbox?.kill() ?? driver.destroy(name));
-  let certificate = await look();
-  const isSilent = certificate.looks.some((one) => one.status === "not-looked");
-  if (certificate.status !== "destroyed" && !isSilent) {
-    // Its own way of ending did not do: by name, through every route that the driver has. Not through a backend that
-    // does not answer: that would be the same seconds again.
-    failures.push(...(await attempt("destroy", () => driver.destroy(name))));
-    certificate = await look();
-  }
-  if (certificate.status !== "destroyed") certificate.looks.push(...failures);
-  options.onCertificate(certificate);
-  appendEntry(stateDir, {
-    kind: "dead",
-    cycle,
-    name,
-    certificate: certificate.status,
-    at: clock.now().toISOString(),
-  });
-  return certificate;
-}
-
-/** A kill that failed or hangs is no verdict: the looks are. It is kept to be shown beside them when they find something. */
-async function attempt(what: string, end: () => Promise<void>): Promise<Look[]> {
-  const late = Promise.withResolvers<string>();
-  const timer = setTimeout(() => late.resolve(`had not ended after ${KILL_DEADLINE_MS} ms`), KILL_DEADLINE_MS);
-  const outcome = await Promise.race([end().then(() => "", messageOf), late.promise]);
-  clearTimeout(timer);
-  return outcome === "" ? [] : [{ what, status: "left", evidence: outcome }];
-}
+export { runDirectoryOf } from "./endOf.ts";

@@ -1,12 +1,16 @@
 import { type Clock, sleep } from "../base/clock.ts";
-import { messageOf, OperatorError } from "../base/errors.ts";
+import { errnoOf, messageOf, OperatorError } from "../base/errors.ts";
 import { count } from "../base/text.ts";
-import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
-import { killProcess } from "../stop/processes.ts";
+import { HEARTBEAT_INTERVAL_MS, lastBeat } from "../stop/heartbeat.ts";
+import { appendEntry, type OpenEntry, openEntries, readJournal } from "../stop/journal.ts";
+import { isAlive, killProcess } from "../stop/processes.ts";
+import { killRegistered } from "../stop/registered.ts";
 import { liveCycles } from "../stop/startWatchdog.ts";
 import { type Certificate, certify } from "./certificate.ts";
+import { runDirectoryOf } from "./endOf.ts";
+import { type Life, lifeNow } from "./life.ts";
 import { processesOf } from "./looks.ts";
-import { runDirectoryOf } from "./provision.ts";
+import { cycleOf, isCycleId, roleOf } from "./name.ts";
 import type { Driver } from "./sandbox.ts";
 
 /**
@@ -20,10 +24,11 @@ export type SweepOptions = {
   stateDir: string;
   clock: Clock;
   /**
-   * `journal`: only what this state directory made · `start`: that, and husks, which bear a dead cycle's name and hold
-   * no process, whoever made them · `all`: whatever bears our label.
+   * `journal`: only what this state directory made · `killed`: the same, its cycle living or not, since the latch is set ·
+   * `cycle`: what bears the name of the caller's cycle · `start`: what this state directory made, and husks, which bear a dead
+   * cycle's name and hold no process, whoever made them · `all`: whatever bears our label.
    */
-  scope: "journal" | "start" | "all";
+  scope: "journal" | "killed" | "cycle" | "start" | "all";
   /** The caller's own cycle: alive, and to be swept all the same. */
   cycle?: string;
 };
@@ -44,14 +49,17 @@ const ROUND_MS = 100;
 
 /** Destroys until two listings in a row show nothing more. One that will not go gets an `unverified` certificate. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
-  const { drivers, stateDir, clock, scope } = options;
+  const { drivers, stateDir, scope } = options;
   const { entries, unreadableLines } = readJournal(stateDir);
   const journalled = new Map(openEntries(entries).map((entry) => [entry.name, entry]));
-  const mine = (name: string): boolean => cycleOf(name) === options.cycle || !liveCycles().has(cycleOf(name));
+  const mine = (name: string): boolean =>
+    scope === "killed" || cycleOf(name) === options.cycle || !liveCycles().has(cycleOf(name));
   for (const entry of entries)
     if (entry.kind === "gateway" && mine(`wd-${entry.cycle}-x-1`)) killProcess(entry.process);
 
   const named = fromJournal([...journalled.values()], drivers);
+  // Its backend cannot be asked, but what the journal knows of it can be killed.
+  for (const entry of named.homeless) if (mine(entry.name)) killRegistered(entry);
   const kept = new Set<string>();
   const certificates = new Map<string, Certificate>();
   const attempts = new Map<string, number>();
@@ -63,26 +71,46 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     silent = listed.notSwept;
     // The journal is asked once: what stays open in it has its certificate all the same.
     const known = new Map([...listed.found, ...(round === 0 ? named.found : [])].map((one) => [one.name, one]));
-    const isIn = ({ name }: Found) => scope === "all" || journalled.has(name) || (scope === "start" && isHusk(name));
+    const isIn = ({ name }: Found) => {
+      if (scope === "cycle") return cycleOf(name) === options.cycle;
+      return scope === "all" || journalled.has(name) || (scope === "start" && isHusk(name));
+    };
     const inScope = [...known.values()].filter(isIn);
     for (const one of inScope) if (!mine(one.name)) kept.add(one.name);
     const doomed = inScope.filter((one) => mine(one.name) && (attempts.get(one.name) ?? 0) < ATTEMPTS_MAX);
     emptyListings = doomed.length === 0 ? emptyListings + 1 : 0;
     for (const { name } of doomed) attempts.set(name, (attempts.get(name) ?? 0) + 1);
-    for (const one of await Promise.all(doomed.map((each) => destroyOne(each, options))))
+    for (const one of await Promise.all(
+      doomed.map((each) => destroyOne({ ...each, entry: journalled.get(each.name) }, options)),
+    ))
       certificates.set(one.sandbox, one);
   }
-  for (const { sandbox: name, status: certificate } of certificates.values()) {
-    if (!journalled.has(name)) continue;
-    appendEntry(stateDir, { kind: "dead", cycle: cycleOf(name), name, certificate, at: clock.now().toISOString() });
-  }
+  const ended = [...certificates.values()].filter(({ sandbox }) => journalled.has(sandbox));
+  const unwritten = writeDown(ended, options);
   const reason = `${count(unreadableLines, "line")} that cannot be read`;
   const torn = unreadableLines === 0 ? [] : [{ what: "the journal", reason }];
   return {
     certificates: [...certificates.values()],
     kept: [...kept],
-    notSwept: [...torn, ...named.notSwept, ...silent],
+    notSwept: [...torn, ...unwritten, ...named.homeless.map(missingBackend), ...silent],
   };
+}
+
+/** A disk that is full or read-only does not undo what was swept, but the next start will look for it again. */
+function writeDown(ended: readonly Certificate[], { stateDir, clock }: SweepOptions): NotSwept[] {
+  try {
+    for (const { sandbox: name, status: certificate } of ended)
+      appendEntry(stateDir, { kind: "dead", cycle: cycleOf(name), name, certificate, at: clock.now().toISOString() });
+    return [];
+  } catch (thrown) {
+    if (errnoOf(thrown) === undefined) throw thrown;
+    return [{ what: "the journal", reason: messageOf(thrown) }];
+  }
+}
+
+/** What stands open in the journal, and whose backend is not there to be asked. */
+export function missingBackend({ name, driver }: OpenEntry): NotSwept {
+  return { what: name, reason: `its backend, ${driver}, is not there` };
 }
 
 /**
@@ -117,24 +145,6 @@ function isHusk(name: string): boolean {
   return isCycleId(cycleOf(name)) && processesOf(name).length === 0;
 }
 
-/** `newCycleId` makes these. */
-function isCycleId(text: string): boolean {
-  return /^c\d{8}-\d{6}-[0-9a-f]{6}$/.test(text);
-}
-
-/** The cycle in `wd-<cycle>-<role>-<label>`; empty for a name of another form. */
-export function cycleOf(name: string): string {
-  return NAME.exec(name)?.groups?.["cycle"] ?? "";
-}
-
-/** `wd-<cycle>-<role>-<label>`; `x` stands for the gateway, which has no sandbox. */
-const NAME = /^wd-(?<cycle>.+)-(?<role>target|lab|scratch|x)-(?<label>[A-Za-z0-9]+(-[A-Za-z0-9]+)*)$/;
-
-function roleOf(name: string): Certificate["role"] {
-  const role = NAME.exec(name)?.groups?.["role"];
-  return role === "target" || role === "lab" || role === "scratch" ? role : "unknown";
-}
-
 type Found = { name: string; driver: Driver };
 
 async function listAll(drivers: readonly Driver[]): Promise<{ found: Found[]; notSwept: NotSwept[] }> {
@@ -150,26 +160,41 @@ async function listAll(drivers: readonly Driver[]): Promise<{ found: Found[]; no
   return { found, notSwept };
 }
 
-function fromJournal(open: readonly { name: string; driver: string }[], drivers: readonly Driver[]) {
+function fromJournal(open: readonly OpenEntry[], drivers: readonly Driver[]) {
   const found: Found[] = [];
-  const notSwept: NotSwept[] = [];
-  for (const { name, driver: kind } of open) {
-    const driver = drivers.find((one) => one.kind === kind);
-    if (driver === undefined) notSwept.push({ what: name, reason: `its backend, ${kind}, is not there` });
-    else found.push({ name, driver });
+  const homeless: OpenEntry[] = [];
+  for (const entry of open) {
+    const driver = drivers.find((one) => one.kind === entry.driver);
+    if (driver === undefined) homeless.push(entry);
+    else found.push({ name: entry.name, driver });
   }
-  return { found, notSwept };
+  return { found, homeless };
 }
 
-async function destroyOne({ name, driver }: Found, { stateDir, clock }: SweepOptions): Promise<Certificate> {
+async function destroyOne(
+  { name, driver, entry }: Found & { entry: OpenEntry | undefined },
+  { stateDir, clock }: SweepOptions,
+): Promise<Certificate> {
+  const life = lifeLeft(name, entry, stateDir, clock.now());
+  if (entry !== undefined) killRegistered(entry);
   const failure = await driver.destroy(name).then(() => undefined, messageOf);
   const certificate = await certify(driver, name, {
     role: roleOf(name),
     bornAt: null,
     runDirectory: runDirectoryOf(stateDir),
     clock,
+    life,
   });
   if (failure !== undefined && certificate.status !== "destroyed")
     certificate.looks.push({ what: "destroy", status: "left", evidence: failure });
   return certificate;
+}
+
+/** A sandbox outlives its owner by little, and the owner his last heartbeat by one. */
+function lifeLeft(name: string, entry: OpenEntry | undefined, stateDir: string, now: Date): Life {
+  const beat = lastBeat(stateDir);
+  const isOver = beat !== undefined && !(entry?.processes ?? []).some(isAlive);
+  const lastSeen = isOver ? new Date(beat.getTime() + HEARTBEAT_INTERVAL_MS) : now;
+  if (entry === undefined) return lifeNow(name, {}, now);
+  return lifeNow(name, { processes: entry.processes, netns: entry.hints.netns ?? [] }, lastSeen);
 }

@@ -14,7 +14,7 @@ export type Faults = {
   createFailsAfterStart?: boolean;
   /** Starts the process, and comes back only so much later, deaf to the signal. */
   createDelayMs?: number;
-  /** What it starts is not ended by kill or destroy: a leaked helper. */
+  /** It starts a helper besides, which bears the name, is recorded nowhere, and is not ended by kill or destroy. */
   survives?: boolean;
   killHangs?: boolean;
   lookFails?: boolean;
@@ -37,11 +37,8 @@ export function fakeDriver(
     cannot: [],
     check: () => Promise.resolve({ status: "ready", version: "fake" }),
     async create(spec): Promise<Sandbox> {
-      const child = spawn("sleep", ["300"], { argv0: spec.name, stdio: "ignore", detached: true });
-      await once(child, "spawn");
-      const pid = child.pid ?? 0;
-      spawned(pid);
-      child.unref();
+      if (faults.survives) await sleeper(spec.name, spawned);
+      const { child, pid } = await sleeper(spec.name, spawned);
       const exited: Sandbox["exited"] = once(child, "exit").then(([code, signal]) => ({ code, signal }));
       if (faults.createDelayMs !== undefined) await new Promise((later) => setTimeout(later, faults.createDelayMs));
       if (faults.createFailsAfterStart) throw new Error("the reply was lost");
@@ -70,6 +67,15 @@ export function fakeDriver(
       return Promise.resolve([look("fake processes", () => processesOf(name))]);
     },
   };
+}
+
+async function sleeper(name: string, spawned: (pid: number) => void) {
+  const child = spawn("sleep", ["300"], { argv0: name, stdio: "ignore", detached: true });
+  await once(child, "spawn");
+  child.unref();
+  const pid = child.pid ?? 0;
+  spawned(pid);
+  return { child, pid };
 }
 
 export function fakeSpec(cycle: string, n = 1): SandboxSpec {
