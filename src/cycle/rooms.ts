@@ -8,6 +8,7 @@ import {
   type Driver,
   type DriverKind,
   ISOLATIONS,
+  type Look,
   type Mount,
   type Role,
   STRICT,
@@ -142,6 +143,7 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
       { stateDir, clock, signal, watchdog, onCertificate: (certificate) => ground.onCertificate(certificate) },
     );
     try {
+      sandbox.alsoLook(() => gatewayLook(gateway, sandbox.name));
       const guest = await gateway.attach({ name: sandbox.name, role, channel: sandbox.channel });
       await firstWord(guest, sandbox);
       ground.ledger.append({
@@ -157,6 +159,13 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
       throw thrown;
     }
   });
+}
+
+/** The other end of its channel: a session that the gateway keeps open would still answer whoever holds the stream. */
+function gatewayLook(gateway: Gateway, name: string): Look {
+  const what = "open streams in the gateway";
+  if (gateway.holds(name)) return { what, status: "left", evidence: "its session is open" };
+  return { what, status: "clean", evidence: "none" };
 }
 
 /** Throws, with what the first process said on standard error, when it ends or stays silent. */

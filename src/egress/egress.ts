@@ -53,6 +53,8 @@ export type Gateway = {
   refused(): Readonly<Record<string, number>>;
   /** Joins a sandbox's channel to the gateway, which owns it from here on. A name is attached once in a cycle. */
   attach(sandbox: { name: string; role: Role; channel: Duplex }): Promise<Guest>;
+  /** Has the gateway's own end of this sandbox's channel not been heard to close? False when its process is gone. */
+  holds(name: string): boolean;
   /** Ends every stream now. Idempotent; resolves when the gateway process is gone. */
   cut(reason: string): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

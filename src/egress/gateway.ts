@@ -49,6 +49,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { child } = started;
   const guests = new Map<string, GuestEnd>();
   const refused: Record<string, number> = {};
+  const served = new Set<string>();
   const died = Promise.withResolvers<Error>();
   let isCut = false;
 
@@ -66,9 +67,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const cutNow = (reason: string) => void cut(reason).catch(died.resolve);
   const onAbort = () => cutNow("stopped");
   signal.addEventListener("abort", onAbort, { once: true });
-  child.listen((message) => void take(message, { child, guests, refused, options }).catch(failWith), failWith);
+  child.listen(
+    (message) => void take(message, { child, guests, served, refused, options }).catch(failWith),
+    failWith,
+  );
   void child.exited.then((why) => {
     signal.removeEventListener("abort", onAbort);
+    served.clear();
     if (!isCut) died.resolve(new Error(`the gateway process ended: ${why}`));
     for (const guest of guests.values()) guest.end("the gateway process ended");
   });
@@ -101,6 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await end.admission;
       return end.guest;
     },
+    holds: (name) => served.has(name),
     cut,
     [Symbol.asyncDispose]: () => cut("the cycle ended"),
   };
@@ -109,11 +115,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 type Desk = {
   child: GatewayChild;
   guests: ReadonlyMap<string, GuestEnd>;
+  /** Whose channel the gateway process has open. */
+  served: Set<string>;
   refused: Record<string, number>;
   options: GatewayOptions;
 };
 
-async function take(message: FromGateway, { child, guests, refused, options }: Desk): Promise<void> {
+async function take(message: FromGateway, { child, guests, served, refused, options }: Desk): Promise<void> {
   switch (message.type) {
     case "alarm":
       return options.onAlarm(message.alarm);
@@ -125,6 +133,7 @@ async function take(message: FromGateway, { child, guests, refused, options }: D
       refused[message.sandbox] = message.total;
       return;
     case "admitted":
+      served.add(message.sandbox);
       return guests.get(message.sandbox)?.admitted();
     case "hello":
       return guests.get(message.sandbox)?.greeted(message.hello);
@@ -133,6 +142,7 @@ async function take(message: FromGateway, { child, guests, refused, options }: D
     case "result-refused":
       return guests.get(message.sandbox)?.refused(message.id, message.reason);
     case "gone":
+      served.delete(message.sandbox);
       return guests.get(message.sandbox)?.end(message.reason);
     case "ready":
     case "failed":

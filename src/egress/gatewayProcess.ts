@@ -7,6 +7,7 @@ import type { Recogniser } from "../canaries/canaries.ts";
 import { recogniser } from "../canaries/recogniser.ts";
 import { serveChannel } from "../sandbox/channel.ts";
 import { readLatch } from "../stop/latch.ts";
+import { watchLatch } from "../stop/watchLatch.ts";
 import { type AdmittedGuest, admittedGuest } from "./admitted.ts";
 import { controlLink } from "./controlLink.ts";
 import { openDoor } from "./door.ts";
@@ -40,6 +41,8 @@ function tell(message: FromGateway): void {
 }
 
 function start(setup: Setup): void {
+  // What is under way is cut, too, and nobody else has to be well for that. What the kernel has taken already still goes out.
+  if (setup.stateDir !== null) watchLatch(setup.stateDir, die);
   const guests = new Map<string, AdmittedGuest>();
   const link = controlLink(tell);
   const rules = setup.allowlists.flatMap((list) => list.rules);

@@ -351,20 +351,32 @@ test("the model's key is in no argument, environment or log, and its calls go ou
 });
 
 describe("closed by default", () => {
-  test("the latch stops every request, and gone again lets them through", async () => {
+  test("the latch ends it, whoever else hangs, and so does a state directory that vanishes", async () => {
     const stateDir = join(directory, "state");
     await exec(["mkdir", "-p", stateDir]);
     const gateway = await start({ stateDir });
     const { shim } = await bring(gateway);
     expect((await shim.tell("GET", "/v1/brief")).status).toBe(200);
     setLatch(stateDir, { who: "a test", why: "to see" }, systemClock);
-    expect(await shim.tell("GET", "/v1/brief")).toMatchObject({
-      status: 503,
-      text: "everything is stopped: nothing passes\n",
-    });
-    rmSync(stateDir, { recursive: true });
-    expect((await shim.tell("GET", "/v1/brief")).status).toBe(503);
+    expect(String(await gateway.died)).toContain("the gateway process ended");
+    await expect(shim.tell("GET", "/v1/brief")).rejects.toThrow();
     expect(requests).toHaveLength(1);
+
+    rmSync(join(stateDir, "KILL"));
+    const next = await start({ stateDir, runDirectory: join(directory, "next") });
+    const second = await bring(next);
+    expect(next.holds(second.guest.name)).toBe(true);
+    rmSync(stateDir, { recursive: true });
+    expect(String(await next.died)).toContain("the gateway process ended");
+    expect(next.holds(second.guest.name)).toBe(false);
+  });
+
+  test("it holds a channel until that is closed at its own end, too", async () => {
+    const gateway = await start();
+    const { guest, channel } = await bring(gateway);
+    expect(gateway.holds(guest.name)).toBe(true);
+    channel.destroy();
+    await expect.poll(() => gateway.holds(guest.name)).toBe(false);
   });
 
   test("without a log nothing passes", async () => {
