@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { dockerSocketOf, readEnvironment } from "../config/env.ts";
-import { drivers } from "../sandbox/all.ts";
+import { findDrivers } from "../sandbox/all.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
 import type { Availability, Driver } from "../sandbox/sandbox.ts";
 
@@ -11,10 +11,14 @@ export async function backends(
   config?: Config,
 ): Promise<{ driver: Driver; availability: Availability }[]> {
   const dockerSocket = config?.docker.socket ?? dockerSocketOf(readEnvironment());
-  const all = drivers({
-    runDirectory: runDirectoryOf(stateDir),
-    ...(dockerSocket === undefined ? {} : { dockerSocket }),
-  });
+  const all = await findDrivers(
+    {
+      runDirectory: runDirectoryOf(stateDir),
+      ...(dockerSocket === undefined ? {} : { dockerSocket }),
+      ...(config === undefined ? {} : { wanted: config.target.driver }),
+    },
+    signal,
+  );
   return Promise.all(all.map(async (driver) => ({ driver, availability: await driver.check(signal) })));
 }
 

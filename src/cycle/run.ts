@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import type { ModelRelay } from "../egress/messages.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open.ts";
-import { drivers } from "../sandbox/all.ts";
+import { findDrivers } from "../sandbox/all.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import { prepareImage } from "../sandbox/image.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
@@ -80,11 +80,15 @@ function refuseWhileLatched(stateDir: string): void {
 type Backends = { ready: Driver[]; missing: Ground["missing"] };
 
 async function askBackends({ config, stateDir, dockerSocket, signal }: RunOptions): Promise<Backends> {
-  const all = drivers({
-    runDirectory: runDirectoryOf(stateDir),
-    ...(dockerSocket === undefined ? {} : { dockerSocket }),
-    ...(config.docker.image === undefined ? {} : { dockerImage: config.docker.image }),
-  });
+  const all = await findDrivers(
+    {
+      runDirectory: runDirectoryOf(stateDir),
+      ...(dockerSocket === undefined ? {} : { dockerSocket }),
+      ...(config.docker.image === undefined ? {} : { dockerImage: config.docker.image }),
+      wanted: config.target.driver,
+    },
+    signal,
+  );
   const checked = await Promise.all(all.map(async (driver) => ({ driver, ...(await driver.check(signal)) })));
   const ready = checked.filter(({ status }) => status === "ready").map(({ driver }) => driver);
   const missing = checked.flatMap((one) =>

@@ -1,18 +1,47 @@
 import { bubblewrapDriver } from "./bubblewrap/bubblewrap.ts";
-import { DEFAULT_ENGINE_SOCKET, dockerDriver } from "./docker/docker.ts";
+import { dockerDriver } from "./docker/docker.ts";
+import { askEngine, DEFAULT_ENGINE_SOCKET, type EngineFacts } from "./docker/engine.ts";
 import { runscDriver } from "./runsc/runsc.ts";
 import type { Driver } from "./sandbox.ts";
 import { STRICT_PROFILE_PATH } from "./seccomp.ts";
 
+export type DriversOptions = {
+  runDirectory: string;
+  dockerSocket?: string;
+  dockerImage?: string;
+  /** What the engine at that socket said: one driver for each runtime that it has registered. */
+  engine?: EngineFacts;
+  /** Runtimes to have a driver for all the same, so that it can say why it is missing. */
+  runtimes?: readonly string[];
+};
+
 /** Every backend, ready or not: `check` says whether its tool is here, `boots` in contract.ts whether it works. */
-export function drivers(options: { runDirectory: string; dockerSocket?: string; dockerImage?: string }): Driver[] {
-  const { runDirectory, dockerSocket: socket = DEFAULT_ENGINE_SOCKET, dockerImage } = options;
+export function drivers(options: DriversOptions): Driver[] {
+  const { runDirectory, dockerSocket: socket = DEFAULT_ENGINE_SOCKET, dockerImage, engine } = options;
   const image = dockerImage === undefined ? {} : { image: dockerImage };
-  const engine = { socket, runDirectory, seccompPath: STRICT_PROFILE_PATH, ...image };
+  const parts = { socket, runDirectory, seccompPath: STRICT_PROFILE_PATH, ...image, ...(engine && { engine }) };
+  const registered = engine?.runtimes.map(({ name }) => name) ?? [];
+  const others = [...new Set([...registered, ...(options.runtimes ?? [])])].filter((name) => !/^runs?c$/.test(name));
   return [
-    dockerDriver({ ...engine, runtime: "runsc" }),
+    dockerDriver({ ...parts, runtime: "runsc" }),
     runscDriver({ runDirectory }),
-    dockerDriver({ ...engine, runtime: "runc" }),
+    dockerDriver({ ...parts, runtime: "runc" }),
+    ...others.map((runtime) => dockerDriver({ ...parts, runtime })),
     bubblewrapDriver({ runDirectory }),
   ];
+}
+
+/** As `drivers`, with what the engine has registered, and with `wanted` (a driver's name, as in `target.driver`) if that is one of an engine's. */
+export async function findDrivers(
+  options: Omit<DriversOptions, "engine" | "runtimes"> & { wanted?: string },
+  signal: AbortSignal,
+): Promise<Driver[]> {
+  const { wanted, ...rest } = options;
+  const answer = await askEngine(rest.dockerSocket ?? DEFAULT_ENGINE_SOCKET, signal);
+  const runtime = /^docker-(.+)$/.exec(wanted ?? "")?.[1];
+  return drivers({
+    ...rest,
+    ...(answer.status === "answers" ? { engine: answer.facts } : {}),
+    ...(runtime === undefined ? {} : { runtimes: [runtime] }),
+  });
 }

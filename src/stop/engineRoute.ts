@@ -45,5 +45,5 @@ export function removeContainer(
  * dresses up as one gains nothing: its pid and its cgroup are known.
  */
 export function isEnginesOwn(commandLine: string): boolean {
-  return /^(?:\/bin\/sh )?(?:\S*\/)?(?:containerd-shim\S*|runc|runsc) /.test(commandLine);
+  return /^(?:\/bin\/sh )?(?:\S*\/)?(?:containerd-shim\S*|runc|runsc|crun|youki) /.test(commandLine);
 }

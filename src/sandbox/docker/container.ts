@@ -1,24 +1,22 @@
 import type Docker from "dockerode";
 import { firstArgv } from "../../guest/argv.ts";
 import { GUEST_DIR } from "../../guest/wire.ts";
-import type { DriverKind, Mount, SandboxSpec } from "../sandbox.ts";
+import type { DriverKind, Isolation, Mount, SandboxSpec } from "../sandbox.ts";
+import { pidsLimit } from "./runtimes.ts";
 
 /** Every container of ours bears both; a sweep finds them by these. */
 export const LABEL = { cycle: "dev.weakdoor.cycle", driver: "dev.weakdoor.driver" } as const;
 
-export type Runtime = "runc" | "runsc";
-
-/** gVisor's own threads count against the limit: at 64 it kills its sandbox before that has begun (measured); 1024 is enough. */
-export const RUNSC_PIDS_MIN = 1024;
-
-/** The body of `POST /containers/create` that a spec stands for. `seccompProfile`: the JSON of our strict profile. */
+/**
+ * The body of `POST /containers/create` that a spec stands for. `seccompProfile`: the JSON of our strict profile;
+ * `isolation`: what the runtime is taken for, see runtimes.ts.
+ */
 export function containerOf(
   spec: SandboxSpec,
-  parts: { image: string; runtime: Runtime; kind: DriverKind; seccompProfile: string },
+  parts: { image: string; runtime: string; isolation: Isolation; kind: DriverKind; seccompProfile: string },
 ): Docker.ContainerCreateOptions {
   const { limits, confinement } = spec;
   const memoryBytes = limits.memoryMiB * 1024 * 1024;
-  const pids = parts.runtime === "runsc" ? Math.max(limits.pids, RUNSC_PIDS_MIN) : limits.pids;
   return {
     name: spec.name,
     Image: parts.image,
@@ -48,7 +46,7 @@ export function containerOf(
         ...(confinement.noNewPrivileges ? ["no-new-privileges:true"] : []),
         `seccomp=${confinement.seccomp === "strict" ? parts.seccompProfile : "unconfined"}`,
       ],
-      PidsLimit: pids,
+      PidsLimit: pidsLimit(parts.isolation, limits.pids),
       Memory: memoryBytes,
       // Memory and swap together: no swap.
       MemorySwap: memoryBytes,

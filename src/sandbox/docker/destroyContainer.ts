@@ -1,6 +1,6 @@
 import { sleep } from "../../base/clock.ts";
 import { ENGINE_DEADLINE_MS, type EngineAnswer, isEnginesOwn, removeContainer } from "../../stop/engineRoute.ts";
-import { killProcess } from "../../stop/processes.ts";
+import { isAlive, killProcess, type Process } from "../../stop/processes.ts";
 import { removeCgroups } from "../cgroup.ts";
 import { cgroupsNamed, containerProcesses } from "./dockerLooks.ts";
 import { type DockerRecord, dropRecord } from "./record.ts";
@@ -18,7 +18,7 @@ const FAREWELL_MS = 300;
  * engine of the death, is killed last and only if it stays. Resolves also when something is left: the looks say so.
  */
 export async function destroyContainer(name: string, { socket, runDirectory, record }: Parts): Promise<void> {
-  const living = () => (record === undefined ? [] : containerProcesses(record.id));
+  const living = () => (record === undefined ? [] : processesOf(record));
   for (const one of living()) if (!isEnginesOwn(one.commandLine)) killProcess(one);
   const answer = await removeUntilGone(socket, name);
   const startedAtMs = performance.now();
@@ -31,6 +31,13 @@ export async function destroyContainer(name: string, { socket, runDirectory, rec
   // A runtime that died half-way through a create leaves its control groups behind, and the engine does not know of them.
   if (record !== undefined && answer.status === "gone") await removeCgroups(cgroupsNamed(record.id));
   if (answer.status === "gone" && living().length === 0) dropRecord(runDirectory, name);
+}
+
+/** Beside those that bear the id, its first process: without control groups nothing of the engine's marks that. */
+function processesOf({ id, first }: DockerRecord): Process[] {
+  const marked = containerProcesses(id);
+  if (first === undefined || !isAlive(first) || marked.some(({ pid }) => pid === first.pid)) return marked;
+  return [...marked, { ...first, commandLine: "", cgroup: "" }];
 }
 
 /** A removal that is already under way answers 409: asked again until it is through or the time of one route is up. */

@@ -1,23 +1,32 @@
 import { readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import Docker from "dockerode";
-import { z } from "zod";
-import { errnoOf, messageOf, OperatorError } from "../../base/errors.ts";
-import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
+import { OperatorError } from "../../base/errors.ts";
+import type { Availability, Driver, DriverKind, Isolation, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { attached } from "./attached.ts";
-import { containerOf, LABEL, RUNSC_PIDS_MIN, type Runtime } from "./container.ts";
+import { birthOf } from "./birth.ts";
+import { containerOf } from "./container.ts";
+import { createContainer } from "./createContainer.ts";
 import { destroyContainer } from "./destroyContainer.ts";
-import { cgroupsOf, lookForContainer } from "./dockerLooks.ts";
+import { cgroupsOf, lookForContainer, shimOf } from "./dockerLooks.ts";
+import { ANSWER_MS, askEngine, type EngineFacts } from "./engine.ts";
 import { exitOf } from "./exit.ts";
-import { type DockerRecord, readRecord, recordedNames, writeRecord } from "./record.ts";
-import { imageFor, type Tags } from "./rootImage.ts";
+import { listOurs } from "./listOurs.ts";
+import { sightOf } from "./mountNamespace.ts";
+import { type DockerRecord, readRecord, writeRecord } from "./record.ts";
+import { asOperatorError, isNameTaken } from "./refusal.ts";
+import { heldImages } from "./rootImage.ts";
+import { cannotOf, natureOf } from "./runtimes.ts";
+import { isAtLeast, shownIsolation } from "./shownIsolation.ts";
 
 /**
- * Sandboxes as containers of a Docker engine on this machine, by runc (namespaces) or by runsc (gVisor). The channel is the first
- * process's standard input and output through `attach`; there is no network, and nothing is ever copied in or out.
+ * Sandboxes as containers of a Docker engine on this machine, with or without root, by any runtime that it has registered: runc
+ * (namespaces), runsc (gVisor), kata (a virtual machine) and their like. The channel is the first process's standard input and
+ * output through `attach`; there is no network, and nothing is ever copied in or out.
  */
 export type DockerOptions = {
-  runtime: Runtime;
+  /** The name under which the engine has registered it. */
+  runtime: string;
   /** The engine's Unix socket. */
   socket: string;
   /** Where what belongs to one sandbox is kept, in a directory of its name; see record.ts. */
@@ -26,44 +35,54 @@ export type DockerOptions = {
   seccompPath: string;
   /** An image that the engine holds already, in place of the one imported from the spec's root file system. */
   image?: string;
+  /** What the engine said when it was last asked; `check` asks it anew. Without, a runtime is taken for what its name says. */
+  engine?: EngineFacts;
 };
-
-export const DEFAULT_ENGINE_SOCKET = "/var/run/docker.sock";
-
-const CANNOT: Record<Runtime, Driver["cannot"]> = {
-  runc: [],
-  runsc: [
-    { what: "show no_new_privs", why: "builds of before 2024 do not tell it in /proc" },
-    { what: "filter system calls inside", why: "gVisor's own kernel stands in its place" },
-    { what: "limit pids", why: `gVisor's own threads count, so it is never under ${RUNSC_PIDS_MIN}` },
-    { what: "pass unix sockets in", why: "gVisor opens none of the host's" },
-  ],
-};
-
-/** An engine may accept a connection and never answer (measured with a stopped one). */
-const ANSWER_MS = 3_000;
 
 export function dockerDriver(options: DockerOptions): Driver {
   const { runtime, socket, runDirectory } = options;
-  const kind = runtime === "runsc" ? "docker-runsc" : "docker-runc";
-  const isolation = runtime === "runsc" ? "gvisor" : "container";
+  const kind: DriverKind = `docker-${runtime}`;
   const docker = new Docker({ socketPath: socket });
+  let facts = options.engine;
+  /** Less than was claimed, once a start has shown it. */
+  let shownLess: Isolation | undefined;
   /** Of those that this driver has ended: their records are gone, and they are still to be looked for. */
   const remembered = new Map<string, DockerRecord>();
-  const tags: Tags = new Map();
+  const images = heldImages(docker, options.image);
+  const registered = () => facts?.runtimes.find(({ name }) => name === runtime);
+  const isolation = () => shownLess ?? natureOf(runtime, registered()).isolation;
   const recordOf = (name: string) => {
     const record = readRecord(runDirectory, name) ?? remembered.get(name);
     if (record !== undefined) remembered.set(name, record);
     return record;
   };
-  const destroy = (name: string) => destroyContainer(name, { socket, runDirectory, record: recordOf(name) });
+  const destroy = (name: string) => {
+    const record = recordOf(name);
+    return destroyContainer(name, { socket: record?.socket ?? socket, runDirectory, record });
+  };
+
+  /** The runtime is what it was taken for, or nothing runs on it: a guest must not stand on weaker ground than was asked for. */
+  function holdToClaim({ name }: SandboxSpec, id: string): void {
+    const claimed = natureOf(runtime, registered());
+    if (isAtLeast("container", isolation())) return;
+    const shown = shownIsolation(name, id);
+    if (isAtLeast(shown.isolation, isolation())) return;
+    shownLess = shown.isolation;
+    throw new OperatorError(
+      `the engine's runtime ${runtime} is taken for a ${claimed.isolation} (${claimed.why}) and shows itself a ${shown.isolation}: ${shown.evidence}`,
+      `let the engine's entry ${runtime} point to the real one; only root sees a virtual machine that is held`,
+    );
+  }
 
   async function start(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    const image = await imageFor(docker, { wanted: options.image, rootfs: spec.rootfs, tags }, signal);
     const seccompProfile = JSON.stringify(JSON.parse(readFileSync(options.seccompPath, "utf8")));
-    const body = containerOf(spec, { image, runtime, kind, seccompProfile });
-    const container = await createContainer(docker, body, signal);
-    writeRecord(runDirectory, spec.name, { id: container.id, driver: kind });
+    const taken = isolation();
+    const container = await images.with(spec.rootfs, signal, (image) => {
+      const body = containerOf(spec, { image, runtime, isolation: taken, kind, seccompProfile });
+      return createContainer(docker, body, signal);
+    });
+    const record = { id: container.id, driver: kind, socket };
+    writeRecord(runDirectory, spec.name, record);
     signal.throwIfAborted();
     const stream = await container.attach({
       stream: true,
@@ -75,22 +94,19 @@ export function dockerDriver(options: DockerOptions): Driver {
     });
     const streams = attached(stream as Duplex);
     await container.start({ abortSignal: signal });
-    const { State: state, NetworkSettings: network } = await container.inspect({ abortSignal: signal });
-    if (state.Pid === 0)
-      throw new OperatorError(
-        `${spec.name} ended as it started: ${streams.stderrTail().trim() || `exit ${state.ExitCode}`}`,
-        "see the engine's log",
-      );
-    writeRecord(runDirectory, spec.name, { id: container.id, driver: kind, netns: network.SandboxKey });
+    const { first, netns } = await birthOf(container, spec.name, signal, () => streams.stderrTail());
+    const sight = sightOf(netns, () => shimOf(container.id));
+    writeRecord(runDirectory, spec.name, { ...record, first, ...(netns === undefined ? {} : { netns }), ...sight });
+    holdToClaim(spec, container.id);
     return {
       name: spec.name,
       role: spec.role,
       driver: kind,
-      isolation,
-      pid: state.Pid,
+      isolation: taken,
+      pid: first.pid,
       channel: streams.channel,
-      exited: exitOf(container, state.Pid),
-      hints: { engineSocket: socket, commandLine: container.id, cgroups: cgroupsOf(state.Pid, container.id) },
+      exited: exitOf(container, first),
+      hints: { engineSocket: socket, commandLine: container.id, cgroups: cgroupsOf(first.pid, container.id) },
       stderrTail: () => streams.stderrTail(),
       kill: () => destroy(spec.name),
     };
@@ -98,9 +114,18 @@ export function dockerDriver(options: DockerOptions): Driver {
 
   return {
     kind,
-    isolation,
-    cannot: CANNOT[runtime],
-    check: (signal) => checkEngine(docker, options, signal),
+    get isolation() {
+      return isolation();
+    },
+    get cannot() {
+      return cannotOf(isolation(), registered(), facts);
+    },
+    async check(signal) {
+      const answer = await askEngine(socket, signal);
+      if (answer.status === "missing") return answer;
+      facts = answer.facts;
+      return availability(facts, options);
+    },
     hints: () => ({ engineSocket: socket }),
     async create(spec, signal) {
       // A signal of its own: the caller's may well fire later, when the connection is the channel.
@@ -114,86 +139,34 @@ export function dockerDriver(options: DockerOptions): Driver {
         // The name is another one's, and so is what bears it.
         if (!isNameTaken(thrown)) await destroy(spec.name);
         if (signal.aborted) throw signal.reason;
-        throw asOperatorError(thrown, spec, runtime);
+        throw asOperatorError(thrown, { name: spec.name, runtime, isRootless: facts?.isRootless === true });
       } finally {
         signal.removeEventListener("abort", onAbort);
       }
     },
-    async list() {
-      const filters = { label: [`${LABEL.driver}=${kind}`] };
-      const found = await docker.listContainers({ all: true, filters, abortSignal: AbortSignal.timeout(ANSWER_MS) });
-      const names = found.flatMap((container) => container.Names.map((name) => name.replace(/^\//, "")));
-      return [...new Set([...names, ...recordedNames(runDirectory, kind)])];
-    },
+    list: () => listOurs(docker, { kind, facts, runDirectory, answerMs: ANSWER_MS }),
     destroy,
-    look: (name) => lookForContainer(docker, name, recordOf(name), ANSWER_MS),
+    look(name) {
+      const record = recordOf(name);
+      const engine =
+        record === undefined || record.socket === socket ? docker : new Docker({ socketPath: record.socket });
+      return lookForContainer(engine, name, record, ANSWER_MS);
+    },
   };
 }
 
-/** Is waited for also when `signal` aborts, for a while: the engine makes it whether or not we hang up, and may do so after our look. */
-function createContainer(
-  docker: Docker,
-  body: Docker.ContainerCreateOptions,
-  signal: AbortSignal,
-): Promise<Docker.Container> {
-  const given = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = () => {
-    timer = setTimeout(() => given.reject(signal.reason), ANSWER_MS);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  return Promise.race([docker.createContainer(body), given.promise]).finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-  });
+function availability(
+  { version, runtimes, isRootless }: EngineFacts,
+  { runtime, socket }: DockerOptions,
+): Availability {
+  const isThere = runtimes.some(({ name }) => name === runtime) || takesShim(runtime, version);
+  if (isThere)
+    return { status: "ready", version: `Docker ${version}${isRootless ? " without root" : ""}, ${runtime}` };
+  const hint = `register ${runtime} under "runtimes" in the engine's daemon.json and restart it`;
+  return { status: "missing", reason: `the engine at ${socket} has no runtime ${runtime}`, hint };
 }
 
-const EngineInfo = z.object({ ServerVersion: z.string(), Runtimes: z.record(z.string(), z.unknown()).optional() });
-
-/** The types of dockerode leave out the options that its `info` takes. */
-type Informant = { info(options: { abortSignal: AbortSignal }): Promise<unknown> };
-
-async function checkEngine(
-  docker: Docker,
-  { socket, runtime }: DockerOptions,
-  signal: AbortSignal,
-): Promise<Availability> {
-  const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-  try {
-    const info = EngineInfo.parse(await (docker as unknown as Informant).info({ abortSignal }));
-    if (info.Runtimes?.[runtime] !== undefined)
-      return { status: "ready", version: `Docker ${info.ServerVersion}, ${runtime}` };
-    const hint = `register ${runtime} under "runtimes" in the engine's daemon.json and restart it`;
-    return { status: "missing", reason: `the engine at ${socket} has no runtime ${runtime}`, hint };
-  } catch (thrown) {
-    if (signal.aborted) throw signal.reason;
-    const reason = abortSignal.aborted ? `it did not answer within ${ANSWER_MS} ms` : messageOf(thrown);
-    return { status: "missing", reason: `no Docker engine at ${socket}: ${reason}`, hint: hintFor(errnoOf(thrown)) };
-  }
-}
-
-function hintFor(code: string | undefined): string {
-  if (code === "EACCES") return "run as a user who may use the engine";
-  if (code === "ENOENT" || code === "ECONNREFUSED")
-    return "start the engine, or use bubblewrap or runsc, which need none";
-  return "restart the engine, or use bubblewrap or runsc, which need none";
-}
-
-function isNameTaken(thrown: unknown): boolean {
-  return (
-    thrown instanceof Error &&
-    "statusCode" in thrown &&
-    thrown.statusCode === 409 &&
-    /name .* already in use/.test(thrown.message)
-  );
-}
-
-/** What the engine refuses is for a person to put right; anything else is a bug of ours. */
-function asOperatorError(thrown: unknown, spec: SandboxSpec, runtime: Runtime): unknown {
-  if (!(thrown instanceof Error) || !("statusCode" in thrown)) return thrown;
-  return new OperatorError(
-    `the engine does not start ${spec.name} with ${runtime}: ${thrown.message}`,
-    "see the engine's log",
-    { cause: thrown },
-  );
+/** From 23.0 on an engine takes the name of a containerd shim without an entry of its own. */
+function takesShim(runtime: string, version: string): boolean {
+  return /^io\.containerd\.[a-z0-9-]+\.v\d+$/.test(runtime) && Number.parseInt(version, 10) >= 23;
 }

@@ -2,9 +2,11 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type Docker from "dockerode";
 import { messageOf } from "../../base/errors.ts";
-import { findProcesses, type Process } from "../../stop/processes.ts";
+import { isEnginesOwn } from "../../stop/engineRoute.ts";
+import { findProcesses, isAlive, type Process } from "../../stop/processes.ts";
 import { look, processesOf } from "../looks.ts";
 import type { Look } from "../sandbox.ts";
+import { mountPoints } from "./mountNamespace.ts";
 import type { DockerRecord } from "./record.ts";
 
 /**
@@ -22,12 +24,20 @@ export async function lookForContainer(
   const what = "processes, cgroups and mounts by container id";
   if (engine.status !== "clean")
     return [engine, { what, status: "not-looked", reason: "the container's id is not known" }];
-  return [engine, { what, status: "clean", evidence: "no container of this name got as far as an id" }];
+  return [
+    engine,
+    { what, status: "clean", evidence: "it never got as far as an id that we know, so it was never started" },
+  ];
 }
 
 /** Everything that bears the id: what runs inside, and shim, gofer and sentry around it. */
 export function containerProcesses(id: string): Process[] {
   return findProcesses((p) => p.commandLine.includes(id) || p.cgroup.includes(id));
+}
+
+/** The engine's process beside a container, which sees what the engine sees. */
+export function shimOf(id: string): number | undefined {
+  return findProcesses((p) => p.commandLine.includes(id) && isEnginesOwn(p.commandLine))[0]?.pid;
 }
 
 /** The directories that hold this container alone, one for each cgroup hierarchy. */
@@ -50,12 +60,18 @@ export function cgroupsNamed(id: string): string[] {
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
 
-function lookForId({ id, netns }: DockerRecord): Look[] {
+/**
+ * A container without control groups has no mark of the engine's on what runs inside; the kernel ends all that with the
+ * first process (pid_namespaces(7)), which is buried only after the rest.
+ */
+function lookForId({ id, first, netns, mountNamespace }: DockerRecord): Look[] {
+  const firstLives = () => (first !== undefined && isAlive(first) ? [`pid ${first.pid}`] : []);
   return [
     look("processes by container id", () => processesOf(id)),
+    ...(first === undefined ? [] : [look("first process, and with it its process namespace", firstLives)]),
     look("cgroups by container id", () => cgroupsNamed(id)),
-    look("mounts by container id", () => mountsHolding(id)),
-    look("network namespace", () => (netns === undefined ? [] : mountsAt(netns))),
+    look("mounts by container id", () => mountPoints(mountNamespace).filter((point) => point.includes(id))),
+    look("network namespace", () => (netns === undefined ? [] : mountsAt(netns, mountNamespace))),
   ];
 }
 
@@ -83,21 +99,14 @@ function directoriesHolding(directory: string, id: string, depth = 0): string[] 
   });
 }
 
-function mountsHolding(id: string): string[] {
-  return mountPoints().filter((point) => point.includes(id));
-}
-
 /** The engine leaves the empty file for a later clean-up of its own; the namespace is what is mounted on it. */
-function mountsAt(file: string): string[] {
-  if (!existsSync(file)) return [];
-  const point = realpathSync(file);
-  return mountPoints().filter((one) => one === point);
-}
-
-/** proc(5): the fifth field of each line. */
-function mountPoints(): string[] {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  return lines.map((line) => line.split(" ")[4] ?? "");
+function mountsAt(file: string, mountNamespace: string | undefined): string[] {
+  const points = new Set([
+    file,
+    file.replace(/^\/var\/run\//, "/run/"),
+    existsSync(file) ? realpathSync(file) : file,
+  ]);
+  return mountPoints(mountNamespace).filter((one) => points.has(one));
 }
 
 /** Up to the end of the path component that holds the id: what lies below was made by the container itself. */

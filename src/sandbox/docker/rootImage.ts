@@ -5,11 +5,40 @@ import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { type Pack, pack } from "tar-stream";
 import { OperatorError } from "../../base/errors.ts";
+import { isImageMissing } from "./refusal.ts";
 
 const REPOSITORY = "weakdoor/base";
 
 /** By root file system, which nobody writes to once it is there: reading all of it anew is a part of every start. */
 export type Tags = Map<string, string>;
+
+export type HeldImages = {
+  /** Calls `use` with the image to start from; once more with a fresh one when the engine has lost it meanwhile. */
+  with<T>(rootfs: string, signal: AbortSignal, use: (image: string) => Promise<T>): Promise<T>;
+};
+
+/** Asks the engine for an image only until it was seen to be there: that is a part of every start. */
+export function heldImages(docker: Docker, wanted: string | undefined): HeldImages {
+  const tags: Tags = new Map();
+  const held = new Map<string, string>();
+  return {
+    async with(rootfs, signal, use) {
+      const known = held.get(rootfs);
+      if (known !== undefined) {
+        try {
+          return await use(known);
+        } catch (thrown) {
+          if (!isImageMissing(thrown)) throw thrown;
+          held.delete(rootfs);
+        }
+      }
+      const image = await imageFor(docker, { wanted, rootfs, tags }, signal);
+      const made = await use(image);
+      held.set(rootfs, image);
+      return made;
+    },
+  };
+}
 
 /**
  * The image to start from: the one that is asked for, which the engine must hold, because nothing is ever pulled; else the

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { containerOf } from "../../../src/sandbox/docker/container.ts";
-import type { SandboxSpec } from "../../../src/sandbox/sandbox.ts";
+import type { Isolation, SandboxSpec } from "../../../src/sandbox/sandbox.ts";
 import { fakeSpec } from "../../support/fakeDriver.ts";
 
 const parts = { image: "weakdoor/base:0", runtime: "runc", kind: "docker-runc", seccompProfile: "{}" } as const;
-const hostConfig = (more: Partial<SandboxSpec>, runtime: "runc" | "runsc" = "runc") =>
-  containerOf({ ...fakeSpec("c1"), ...more }, { ...parts, runtime }).HostConfig;
+const hostConfig = (more: Partial<SandboxSpec>, isolation: Isolation = "container") =>
+  containerOf({ ...fakeSpec("c1"), ...more }, { ...parts, isolation }).HostConfig;
 
 test("a strict container has no network, no capability, no writable root, and nothing that logs the channel", () => {
   expect(hostConfig({})).toMatchObject({
@@ -45,8 +45,9 @@ test("limits leave no swap, and gVisor the threads it needs for itself", () => {
     NanoCpus: 5e8,
     PidsLimit: 64,
   });
-  expect(hostConfig({ limits }, "runsc")?.PidsLimit).toBe(1024);
-  expect(hostConfig({ limits: { ...limits, pids: 4_096 } }, "runsc")?.PidsLimit).toBe(4_096);
+  expect(hostConfig({ limits }, "gvisor")?.PidsLimit).toBe(1024);
+  expect(hostConfig({ limits: { ...limits, pids: 4_096 } }, "gvisor")?.PidsLimit).toBe(4_096);
+  expect(hostConfig({ limits }, "microvm")?.PidsLimit).toBe(1024);
 });
 
 test("mounts are private to either side, and a tmpfs is the guest's own", () => {
