@@ -17,15 +17,16 @@ export function carried(tool: "node" | "setpriv"): [string, ...string[]] {
 /**
  * The argv of a sandbox's first process: a few words of shell that start the shim, collect what the dead leave behind, which
  * Node as process 1 cannot, and end with the shim. `name` stands in the command line so that the process is found by it.
+ * `through` is for a sandbox inside a tool that sets variables of its own: see `Inherited` in shim/task.ts.
  */
-export function firstArgv(name: string): [string, ...string[]] {
+export function firstArgv(name: string, through?: readonly string[]): [string, ...string[]] {
   return [
     `${GUEST_DIR}/busybox`,
     "sh",
     "-c",
     `${CLOSE_INHERITED}; ${START_AND_WAIT}`,
     name,
-    ...guestArgv("shim", [name]),
+    ...guestArgv("shim", [name, ...(through === undefined ? [] : [through.join(",")])]),
   ];
 }
 

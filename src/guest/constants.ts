@@ -5,8 +5,8 @@ export const AUTHORITY = {
   source: "source.weakdoor.internal",
 } as const;
 
-/** Where the shim listens inside, as an HTTP proxy. */
-export const PROXY_PORT = 3128;
+/** Where the shim listens inside, as an HTTP proxy. Not the usual 3128: a target's own tool (srt) may listen there. */
+export const PROXY_PORT = 3129;
 export const HEARTBEAT_MS = 1_000;
 export const HEARTBEATS_MISSED_MAX = 3;
 export const TASK_POLL_MS = 20_000;

@@ -7,7 +7,7 @@ import { sha256Hex } from "../../src/base/hash.ts";
 import { touchFromInside } from "../../src/decoys/touch.ts";
 import { type Gateway, type Guest, GuestFailed } from "../../src/egress/egress.ts";
 import { startGateway } from "../../src/egress/gateway.ts";
-import type { GuestProgram } from "../../src/guest/wire.ts";
+import { type GuestProgram, PROXY_PORT } from "../../src/guest/wire.ts";
 import { measure, requestOf } from "../../src/probe/probe.ts";
 import { Report } from "../../src/report/report.ts";
 import { type Study, study } from "../../src/researcher/study.ts";
@@ -144,7 +144,7 @@ describe("inside a real sandbox", () => {
       import { request } from "node:http";
       const ask = (method, path) => new Promise((done) => {
         const url = "http://broker.weakdoor.internal" + path;
-        const asked = request({ host: "127.0.0.1", port: 3128, method, path: url, agent: false }, (answer) => {
+        const asked = request({ host: "127.0.0.1", port: ${PROXY_PORT}, method, path: url, agent: false }, (answer) => {
           answer.resume();
           done(answer.statusCode);
         });
@@ -237,7 +237,7 @@ describe("in a whole cycle", () => {
       const url = "http://broker.weakdoor.internal/v1/research/candidate";
       const tell = (body) => new Promise((done) => {
         const headers = { "content-type": "application/json" };
-        const told = request({ host: "127.0.0.1", port: 3128, method: "POST", path: url, agent: false, headers }, (answer) => {
+        const told = request({ host: "127.0.0.1", port: ${PROXY_PORT}, method: "POST", path: url, agent: false, headers }, (answer) => {
           answer.resume();
           answer.once("end", done);
         });

@@ -3,13 +3,17 @@ import { HEARTBEAT_MS, HEARTBEATS_MISSED_MAX } from "../constants.ts";
 import type { Hello, Task } from "../wire.ts";
 import { serveProxy } from "./proxy.ts";
 import { type Broker, brokerOf, openSession } from "./session.ts";
-import { runTask } from "./task.ts";
+import { type Inherited, runTask } from "./task.ts";
 
 /**
  * The sandbox's first program: it speaks HTTP/2 on standard input and output, lets the programs inside reach the gateway
  * through a proxy on loopback, and runs the tasks CONTROL hands out. It lives no longer than its channel: at the end of
  * the stream, and when nobody answers its heartbeat, it exits, and with it the sandbox ends.
  */
+const [, , , through] = process.argv;
+const inherited: Inherited | undefined =
+  through === undefined ? undefined : { env: process.env, through: through.split(",") };
+
 const session = openSession(new Socket({ fd: 0, writable: false }), new Socket({ fd: 1, readable: false }));
 session.once("close", () => die(0));
 // What went wrong is the host's to know, and it sees the channel end.
@@ -48,7 +52,7 @@ async function serveOneTask(from: Broker): Promise<void> {
   if (status === 204) return;
   if (status !== 200) throw new Error(`the broker answered ${status} to a poll for tasks`);
   // Not validated: it comes from the host, which this sandbox trusts and not the other way round.
-  const result = await runTask(JSON.parse(body) as Task);
+  const result = await runTask(JSON.parse(body) as Task, inherited);
   await from.call("POST", `/v1/task/${result.id}`, result);
 }
 

@@ -13,10 +13,20 @@ const RESULT_BYTES_MAX = 30 * 1024 * 1024;
 const DRAIN_MS = 300;
 
 /**
+ * What a tool that stands around the shim made of the environment it was started with: proxies of its own, masked values.
+ * Tasks see that, as the agent would, and not our proxy.
+ */
+export type Inherited = {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Names that were handed to the tool: of these its word counts and not the task's, also when it took one away. */
+  through: readonly string[];
+};
+
+/**
  * Runs one program to its end without a shell, in a process group of its own that is killed when it ends or its time is
  * up. Never rejects: a program that cannot be started is code 127 with the reason on standard error, as a shell has it.
  */
-export function runTask(task: Task): Promise<TaskResult> {
+export function runTask(task: Task, inherited?: Inherited): Promise<TaskResult> {
   const startedMs = performance.now();
   const [program, ...args] = "argv" in task.run ? task.run.argv : guestArgv(task.run.program, task.run.args);
   return new Promise((resolve) => {
@@ -38,7 +48,7 @@ export function runTask(task: Task): Promise<TaskResult> {
         }),
       );
     };
-    const child = spawn(program, args, { cwd: task.cwd, env: envOf(task), stdio: "pipe", detached: true });
+    const child = spawn(program, args, { cwd: task.cwd, env: envOf(task, inherited), stdio: "pipe", detached: true });
     const timer = setTimeout(() => {
       isTimedOut = true;
       killGroup(child);
@@ -66,8 +76,9 @@ export function runTask(task: Task): Promise<TaskResult> {
   });
 }
 
-/** The task's own environment over the proxy's address, and nothing of the shim's. */
-function envOf(task: Task): Record<string, string> {
+/** The task's own environment over the proxy's address, and nothing of the shim's but what it is to pass on. */
+function envOf(task: Task, inherited: Inherited | undefined): Record<string, string> {
+  if (inherited !== undefined) return throughTool(task.env, inherited);
   const proxy = `http://127.0.0.1:${PROXY_PORT}`;
   return {
     HTTP_PROXY: proxy,
@@ -80,6 +91,17 @@ function envOf(task: Task): Record<string, string> {
     no_proxy: "127.0.0.1,localhost",
     ...task.env,
   };
+}
+
+/** The tool's own search path, and what the shells on the way leave behind. */
+const OF_THE_WAY = new Set(["PATH", "PWD", "OLDPWD", "SHLVL", "_"]);
+
+function throughTool(own: Task["env"], { env, through }: Inherited): Record<string, string> {
+  const passed = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !OF_THE_WAY.has(entry[0]),
+  );
+  const added = Object.entries(own).filter(([name]) => OF_THE_WAY.has(name) || !through.includes(name));
+  return Object.fromEntries([...passed, ...added]);
 }
 
 function killGroup(child: ChildProcess): void {
