@@ -10,11 +10,20 @@ import { type Image, prepareImage } from "../../src/sandbox/image.ts";
 import type { Driver, DriverKind } from "../../src/sandbox/sandbox.ts";
 
 /** The backends that need no daemon; the others run the same contract where an engine is started for them. */
-const KINDS: readonly DriverKind[] = ["bubblewrap", "runsc"];
+const KINDS: readonly DriverKind[] = ["bubblewrap", "srt", "runsc"];
 
 /** As root with control groups that can be written to, which is how the tests are run. */
 const CANNOT: Partial<Record<DriverKind, string[]>> = {
   bubblewrap: ["allow new privileges"],
+  srt: [
+    "allow new privileges",
+    "be root of what is mounted",
+    "empty the bounding set",
+    "keep capabilities",
+    "leave system calls unfiltered",
+    "open unix sockets",
+    "be process 1",
+  ],
   runsc: ["show no_new_privs", "filter system calls inside", "limit pids", "pass unix sockets in"],
 };
 
@@ -59,6 +68,9 @@ test("only these may a backend lack, here or without root, and still be one", ()
       "limit memory",
       "limit pids",
       "write to mounts as any user",
+      "empty the bounding set",
+      "open unix sockets",
+      "be process 1",
     ]),
   );
 });

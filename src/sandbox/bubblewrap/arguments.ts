@@ -42,8 +42,7 @@ export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rig
     "/dev",
     ...(rights.isRoot ? READ_ONLY.filter(isThere).flatMap((path) => ["--ro-bind", path, path]) : []),
     ...masked(isThere),
-    ...(root.mounts.some((mount) => mount.path === "/tmp") ? [] : tmpfs("/tmp", TMP_MIB)),
-    ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap((mount) => mounted(mount, root.mounts)),
+    ...mountedAll(root.mounts),
     "--chdir",
     spec.cwd,
     ...(confinement.seccomp === "strict" ? ["--seccomp", String(FILTER_FD)] : []),
@@ -81,7 +80,7 @@ function masked(isThere: (path: string) => boolean): string[] {
   ];
 }
 
-function namespaces({ uid, gid }: SandboxSpec, { isRoot }: Rights): string[] {
+export function namespaces({ uid, gid }: SandboxSpec, { isRoot }: Rights): string[] {
   const all = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"];
   return isRoot ? all : ["--unshare-user", "--uid", String(uid), "--gid", String(gid), ...all];
 }
@@ -94,7 +93,7 @@ function capabilities({ confinement, uid }: SandboxSpec, { isRoot }: Rights): st
 }
 
 /** Becoming another user clears the wish to die with the parent (prctl(2), PR_SET_PDEATHSIG), so it is renewed. */
-function asUser({ uid, gid, confinement }: SandboxSpec): string[] {
+export function asUser({ uid, gid, confinement }: SandboxSpec): string[] {
   const kept = confinement.capabilities.map((name) => `+${name.replace(/^CAP_/, "").toLowerCase()}`);
   return [
     ...carried("setpriv"),
@@ -110,9 +109,17 @@ function asUser({ uid, gid, confinement }: SandboxSpec): string[] {
 }
 
 /** Without control groups there is only a limit on the user's processes, which the namespace makes the sandbox's own. One on memory (RLIMIT_DATA) keeps Node from starting. */
-function withLimits({ name, limits }: SandboxSpec): string[] {
+export function withLimits({ name, limits }: SandboxSpec): string[] {
   const script = 'ulimit -c 0; ulimit -u "$1"; shift; exec "$@"';
   return [`${GUEST_DIR}/busybox`, "sh", "-c", script, name, String(limits.pids)];
+}
+
+/** The outer before the inner, and a /tmp whether or not one is asked for. */
+export function mountedAll(mounts: readonly Mount[]): string[] {
+  return [
+    ...(mounts.some((mount) => mount.path === "/tmp") ? [] : tmpfs("/tmp", TMP_MIB)),
+    ...mounts.toSorted((a, b) => a.path.length - b.path.length).flatMap((mount) => mounted(mount, mounts)),
+  ];
 }
 
 function mounted(mount: Mount, all: readonly Mount[]): string[] {

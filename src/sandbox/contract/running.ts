@@ -53,8 +53,17 @@ export const RUNNING_CASES: readonly ContractCase[] = [
     needs: [],
     run: (driver, fixture) =>
       live(driver, fixture, {}, async ({ broker }) => {
-        const { stdout } = await shell(broker, "id -u; id -g; hostname; echo $(ls /proc/1/fd)");
+        const { stdout } = await shell(broker, "id -u; id -g; hostname; sleep 5 & echo $(ls /proc/$!/fd)");
         hold(stdout === "1000\n1000\nsandbox\n0 1 2\n", `got ${JSON.stringify(stdout)}`);
+      }),
+  },
+  {
+    name: "no descriptor of the host is open in the first process",
+    needs: ["be process 1"],
+    run: (driver, fixture) =>
+      live(driver, fixture, {}, async ({ broker }) => {
+        const { stdout } = await shell(broker, "echo $(ls /proc/1/fd)");
+        hold(stdout === "0 1 2\n", `got ${JSON.stringify(stdout)}`);
       }),
   },
   {
