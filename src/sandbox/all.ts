@@ -4,6 +4,7 @@ import { askEngine, DEFAULT_ENGINE_SOCKET, type EngineFacts } from "./docker/eng
 import { runscDriver } from "./runsc/runsc.ts";
 import type { Driver } from "./sandbox.ts";
 import { STRICT_PROFILE_PATH } from "./seccomp.ts";
+import { srtDriver } from "./srt/srt.ts";
 
 export type DriversOptions = {
   runDirectory: string;
@@ -28,6 +29,7 @@ export function drivers(options: DriversOptions): Driver[] {
     dockerDriver({ ...parts, runtime: "runc" }),
     ...others.map((runtime) => dockerDriver({ ...parts, runtime })),
     bubblewrapDriver({ runDirectory }),
+    srtDriver({ runDirectory }),
   ];
 }
 
