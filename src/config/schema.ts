@@ -11,6 +11,8 @@ const LAB_MINIMUMS = ["container", "gvisor", "microvm"] as const;
 const RESEARCH_MODES = ["scripted", "anthropic", "openai"] as const;
 const THRESHOLDS = ["low", "medium", "high", "critical"] as const;
 
+const KEY_ENV_RULE = "keyEnv is the NAME of an environment variable, in capitals, never a key";
+const URL_RULE = "a URL is https, or http to this machine, without user or password";
 const BASE_URL_RULE = "baseUrl is https, or http to this machine, without user or password";
 
 const Path = z.string().min(1, "an empty path").max(4_096);
@@ -51,6 +53,8 @@ const Lab = z.strictObject({
   minimum: z.enum(LAB_MINIMUMS).default("gvisor"),
   /** Lets a lab weaker than `minimum` run; said in every report of such a run. */
   allowWeakIsolation: z.boolean().default(false),
+  /** Lets E2B be the lab: the clone's workspace then leaves this machine. Said in every report of such a run. */
+  allowE2b: z.boolean().default(false),
 });
 
 const Research = z
@@ -60,7 +64,7 @@ const Research = z
     /** The NAME of an environment variable. The key itself never stands in this file. */
     keyEnv: z
       .string()
-      .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, "keyEnv is the NAME of an environment variable, in capitals, never a key")
+      .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, KEY_ENV_RULE)
       .optional(),
     baseUrl: z.string().max(2_000).refine(isSafeUrl, BASE_URL_RULE).optional(),
     tokensMax: z.int().min(1_000).max(50_000_000).default(300_000),
@@ -95,6 +99,23 @@ const Schedule = z.strictObject({
   catchUp: z.enum(["one", "none"]).default("one"),
 });
 
+/** The outside service E2B: used only where `target.driver: e2b` or `lab.allowE2b` asks for it. */
+const E2b = z.strictObject({
+  keyEnv: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, KEY_ENV_RULE)
+    .default("E2B_API_KEY"),
+  /** Of the account; see sandboxes/e2b for what it may bring along. */
+  template: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_./:-]{0,199}$/, "a template is E2B's id or name of one")
+    .default("base"),
+  /** Of a cluster of one's own; E2B's by default. */
+  apiUrl: z.string().max(2_000).refine(isSafeUrl, URL_RULE).optional(),
+  /** One address for all its sandboxes; each has its own by default. */
+  sandboxUrl: z.string().max(2_000).refine(isSafeUrl, URL_RULE).optional(),
+});
+
 const Limits = z.strictObject({
   memoryMiB: z.int().min(128).max(65_536).default(512),
   cpus: z.number().min(0.1).max(64).default(1),
@@ -119,6 +140,7 @@ export const ConfigFile = z.strictObject({
       image: z.string().min(1).max(300).optional(),
     })
     .prefault({}),
+  e2b: E2b.prefault({}),
   limits: Limits.prefault({}),
 });
 export type ConfigFile = z.infer<typeof ConfigFile>;

@@ -1,0 +1,202 @@
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { OperatorError } from "../../base/errors.ts";
+import { claim, destroyLocal, type Local, listLocal, sandboxOf } from "../local.ts";
+import { look, processesOf } from "../looks.ts";
+import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
+import { type Account, type AccountOptions, DEFAULT_API_URL, openAccount } from "./account.ts";
+import { ANSWER_MS, answers, lookForId, lookTwice } from "./asking.ts";
+import { CARRIER_PROGRAM, KILL_MS, startCarrier } from "./carrier.ts";
+import { type Machine, openDaemon } from "./daemon.ts";
+import { proveClosed } from "./egress.ts";
+import { furnish } from "./furnish.ts";
+import { marksOf, nameOf, ownMarks } from "./marks.ts";
+
+/**
+ * Sandboxes at E2B (e2b.dev), an outside service: a Firecracker virtual machine on a machine of theirs. Never chosen unless the
+ * configuration asks for it, because a clone leaves this machine with it. In the machine stands the box that bubblewrap builds
+ * here, with a network namespace of its own; a small process here stands for it (carrierProcess.ts) and is what `pid` names.
+ */
+export type E2bOptions = {
+  runDirectory: string;
+  /** Undefined: the variable of that name is not set; nothing is contacted then. */
+  apiKey: string | undefined;
+  /** The variable's name, for a hint. */
+  keyEnv: string;
+  /** One that the account has. */
+  template: string;
+  apiUrl?: string | undefined;
+  sandboxUrl?: string | undefined;
+  /** E2B kills what is not renewed for so long, whoever died here; renewed three times in it. */
+  leaseMs?: number;
+  /** Between the two listings of a look: E2B's list may lag behind what it does. */
+  listApartMs?: number;
+};
+
+const LEASE_MS = 120_000;
+const LIST_APART_MS = 5_000;
+/** How long a create that is aborted is still waited for: E2B makes the machine whether or not we hang up. */
+const ABORT_WAIT_MS = 2_000;
+/** On top of the lease, for E2B to act on it. */
+const LEASE_SLACK_MS = 10_000;
+
+const THEIRS = "the machine's template sets it";
+
+const CANNOT: Driver["cannot"] = [
+  { what: "limit memory", why: THEIRS },
+  { what: "limit cpus", why: THEIRS },
+  { what: "limit pids", why: "no limit but the machine's memory" },
+  { what: "write to mounts as any user", why: "a mount is a copy, and nothing comes back" },
+  { what: "share a directory with the host", why: "a mount is a copy" },
+  { what: "pass unix sockets in", why: "only files and directories can be copied" },
+  { what: "allow new privileges", why: "bwrap always sets no_new_privs" },
+  { what: "be looked at from outside", why: "its processes are on a machine of E2B's" },
+  {
+    what: "take the interface out of the machine",
+    why: "E2B's daemon is reached by it; the guest's namespace has none",
+  },
+];
+
+export function e2bDriver(options: E2bOptions): Driver {
+  const { runDirectory, apiKey, keyEnv, apiUrl = DEFAULT_API_URL, sandboxUrl } = options;
+  const leaseMs = options.leaseMs ?? LEASE_MS;
+  const local: Local = {
+    kind: "e2b",
+    isolation: "microvm",
+    runDirectory,
+    cgroups: { status: "unusable", reason: "its processes are on a machine of E2B's" },
+  };
+  /** Ids of the machines that were made here, by name: the list may not show them yet, or any more. */
+  const known = new Map<string, Set<string>>();
+  const credentials = (): AccountOptions => {
+    if (apiKey === undefined) throw missingKey(keyEnv);
+    return { apiKey, apiUrl, ...(sandboxUrl === undefined ? {} : { sandboxUrl }) };
+  };
+  const account = (): Account => openAccount(credentials());
+  const remember = (name: string, id: string): void => {
+    known.set(name, (known.get(name) ?? new Set()).add(id));
+  };
+  const listed = (name: string, timeoutMs: number) => account().list(marksOf(runDirectory, name), timeoutMs);
+
+  /** The channel first, then whatever bears the name over there; the machine of a lost reply is found by its marks alone. */
+  async function destroy(name: string): Promise<void> {
+    await destroyLocal(local, name);
+    const endsAtMs = performance.now() + KILL_MS;
+    const found = await listed(name, KILL_MS);
+    for (const { id } of found) remember(name, id);
+    const leftMs = Math.max(1, endsAtMs - performance.now());
+    const ids = [...(known.get(name) ?? [])];
+    const outcomes = await Promise.allSettled(ids.map((id) => account().kill(id, leftMs)));
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async function start(spec: SandboxSpec, directory: string, signal: AbortSignal): Promise<Sandbox> {
+    const machine = await createMachine(spec.name, signal);
+    const daemon = openDaemon(machine);
+    const stage = join(directory, "stage");
+    try {
+      mkdirSync(stage);
+      const { tools, argv } = await furnish(daemon, spec, stage, signal);
+      await proveClosed(daemon, tools, signal);
+      const order = { account: credentials(), machine, argv: [...argv], leaseMs, renewMs: leaseMs / 3 };
+      const linked = await startCarrier(spec.name, order, signal);
+      const { pid } = linked.child;
+      if (pid === undefined) throw new Error("the carrier has no process id");
+      const sandbox = sandboxOf(local, spec, linked, pid, () => destroy(spec.name));
+      return { ...sandbox, hints: hintsOf(leaseMs) };
+    } finally {
+      daemon.close();
+      for (const path of [stage, `${stage}.tar.gz`]) await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  /** Not hung up on at once when aborted: a machine whose id is known is one that can be killed. */
+  async function createMachine(name: string, signal: AbortSignal): Promise<Machine> {
+    const made = account().create(options.template, marksOf(runDirectory, name), leaseMs);
+    const given = Promise.withResolvers<never>();
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      timer = setTimeout(() => given.reject(signal.reason), ABORT_WAIT_MS);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const machine = await Promise.race([made, given.promise]);
+      remember(name, machine.id);
+      signal.throwIfAborted();
+      return machine;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      // One that comes later still is found by its marks, or dies of its lease.
+      made.then(({ id }) => remember(name, id)).catch(() => undefined);
+    }
+  }
+
+  return {
+    kind: "e2b",
+    isolation: "microvm",
+    cannot: CANNOT,
+    check: (signal) =>
+      apiKey === undefined
+        ? Promise.resolve(withoutKey(keyEnv))
+        : answers(account(), { marks: ownMarks(runDirectory), keyEnv, apiUrl }, signal),
+    hints: () => hintsOf(leaseMs),
+    async create(spec, signal) {
+      signal.throwIfAborted();
+      credentials();
+      if (!spec.confinement.noNewPrivileges)
+        throw new OperatorError(
+          "E2B's box cannot leave new privileges allowed",
+          "use docker for a target that declares it",
+        );
+      const { directory } = claim(local, spec);
+      try {
+        return await start(spec, directory, signal);
+      } catch (thrown) {
+        const first = signal.aborted ? signal.reason : asOperatorError(thrown, spec.name);
+        await destroy(spec.name).catch((error: unknown) => {
+          throw new SuppressedError(error, first);
+        });
+        throw first;
+      }
+    },
+    async list() {
+      const over = await account().list(ownMarks(runDirectory), ANSWER_MS);
+      return [
+        ...new Set([...listLocal(local, CARRIER_PROGRAM), ...over.flatMap(({ marks }) => nameOf(marks) ?? [])]),
+      ];
+    },
+    destroy,
+    async look(name) {
+      const looks = [look("e2b processes here", () => processesOf(name))];
+      looks.push(await lookTwice(() => listed(name, ANSWER_MS), options.listApartMs ?? LIST_APART_MS));
+      for (const id of known.get(name) ?? []) looks.push(await lookForId(account(), id));
+      return looks;
+    },
+  };
+}
+
+function hintsOf(leaseMs: number) {
+  return { leaseEndsWithinMs: leaseMs + LEASE_SLACK_MS };
+}
+
+function missingKey(keyEnv: string): OperatorError {
+  return new OperatorError("no key for E2B", `set ${keyEnv}; e2b.dev/dashboard makes one`);
+}
+
+function withoutKey(keyEnv: string): Availability {
+  const { message: reason, hint } = missingKey(keyEnv);
+  return { status: "missing", reason, hint };
+}
+
+/** What E2B refuses is for a person to put right; a fault of our own keeps its stack. */
+function asOperatorError(thrown: unknown, name: string): unknown {
+  if (!(thrown instanceof Error) || thrown instanceof OperatorError) return thrown;
+  if (thrown instanceof ReferenceError || (thrown instanceof TypeError && thrown.message !== "fetch failed"))
+    return thrown;
+  return new OperatorError(`E2B does not start ${name}: ${thrown.message}`, "see E2B's status page", {
+    cause: thrown,
+  });
+}
