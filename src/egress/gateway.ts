@@ -1,13 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync } from "node:fs";
-import { connect } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import { type Duplex, pipeline } from "node:stream";
 import { errnoOf, messageOf, OperatorError, throwIfStopped } from "../base/errors.ts";
-import { unlinkIfThere } from "../base/files.ts";
-import { nearSocket } from "../base/socketPath.ts";
+import { isUntouched, socketPair } from "../sandbox/socketPair.ts";
 import type { Allowlist } from "./allowlist.ts";
-import type { Ticket } from "./door.ts";
 import type { Alarm, Gateway, GuestRequest, GuestResponse } from "./egress.ts";
 import { type GatewayChild, startChild } from "./gatewayChild.ts";
 import { type GuestEnd, guestEnd } from "./guestEnd.ts";
@@ -15,7 +12,7 @@ import type { FromGateway, ModelRelay, Pin, Setup } from "./messages.ts";
 
 export type GatewayOptions = {
   cycle: string;
-  /** Made with mode 0700 when it is not there; the log and the socket lie in it. */
+  /** Made with mode 0700 when it is not there; the log lies in it. */
   runDirectory: string;
   allowlists: readonly Allowlist[];
   canaryHosts: readonly string[];
@@ -35,8 +32,8 @@ export type GatewayOptions = {
 };
 
 /**
- * Starts the gateway process and waits until its door is open. Throws OperatorError when the run directory, the socket or
- * the log cannot be made, and the signal's reason when it is aborted; then no process is left.
+ * Starts the gateway process and waits until it is ready. Throws OperatorError when the run directory or the log cannot be
+ * made, and the signal's reason when it is aborted; then no process is left.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { runDirectory, signal } = options;
@@ -58,7 +55,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     child.kill();
     for (const guest of guests.values()) guest.end(`the gateway was cut: ${reason}`);
     await child.exited;
-    unlinkIfThere(setup.socketPath);
   };
   const failWith = (thrown: unknown) => {
     died.resolve(thrown instanceof Error ? thrown : new Error(messageOf(thrown)));
@@ -94,15 +90,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (guests.has(name)) throw new Error(`${name} was attached before`);
       const end = guestEnd(name, (message) => child.send(message));
       guests.set(name, end);
-      const ticket = { token: randomBytes(32).toString("hex"), sandbox: name, role };
+      followChannel(channel, end, () => child.send({ type: "drop", sandbox: name }));
+      const socket = await asSocket(channel);
       try {
-        await child.ask((id) => ({ type: "admit", id, ...ticket }));
+        await child.ask((id) => ({ type: "admit", id, sandbox: name, role }), socket);
       } catch (thrown) {
         end.end(messageOf(thrown));
-        channel.destroy();
+        socket.destroy();
         throw thrown;
       }
-      bridge(channel, setup.socketPath, ticket, end);
       await end.admission;
       return end.guest;
     },
@@ -151,30 +147,36 @@ async function take(message: FromGateway, { child, guests, served, refused, opti
   }
 }
 
-/** Raw bytes both ways, with back-pressure; when either side ends or breaks, both are destroyed. */
-function bridge(channel: Duplex, socketPath: string, ticket: Ticket, end: GuestEnd): void {
-  const door = nearSocket(socketPath);
-  const socket = connect(door.path);
-  socket.once("close", door.close);
-  const drop = (why: string) => {
-    channel.destroy();
-    socket.destroy();
+/** When the channel closes here, the gateway is told to let go of it; when the guest is gone, it is closed here. */
+function followChannel(channel: Duplex, end: GuestEnd, drop: () => void): void {
+  let why = "its channel closed";
+  channel.once("error", (error) => {
+    why = `its channel broke: ${messageOf(error)}`;
+  });
+  channel.once("close", () => {
     end.end(why);
-  };
-  for (const side of [channel, socket]) {
-    side.once("error", (error) => drop(`its channel broke: ${messageOf(error)}`));
-    side.once("close", () => drop("its channel closed"));
-  }
-  void end.guest.closed.then(() => drop("its channel closed"));
-  socket.write(`${JSON.stringify(ticket)}\n`);
-  channel.pipe(socket);
-  socket.pipe(channel);
+    drop();
+  });
+  void end.guest.closed.then(() => channel.destroy());
+}
+
+/**
+ * A socket that the gateway process can be given: the channel itself where that is one, so that its bytes never pass
+ * through CONTROL; else one end of a pair whose other end CONTROL joins to the channel.
+ */
+async function asSocket(channel: Duplex): Promise<Socket> {
+  if (isUntouched(channel)) return channel;
+  const { near, far } = await socketPair();
+  // Either side's end is the other's, and is seen as the channel's.
+  pipeline(channel, far, () => channel.destroy());
+  pipeline(far, channel, () => channel.destroy());
+  channel.once("close", () => far.destroy());
+  return near;
 }
 
 function setupOf(options: GatewayOptions): Setup {
   return {
     cycle: options.cycle,
-    socketPath: join(options.runDirectory, "gateway.sock"),
     logPath: join(options.runDirectory, "egress.jsonl"),
     stateDir: options.stateDir ?? null,
     allowlists: [...options.allowlists],

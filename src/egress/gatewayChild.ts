@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../base/errors.ts";
 import { FromGateway, type Setup, type ToGateway } from "./messages.ts";
@@ -14,8 +15,11 @@ export type GatewayChild = {
    */
   listen(onMessage: (message: FromGateway) => void, onBroken: (thrown: unknown) => void): void;
   send(message: ToGateway): void;
-  /** Sends a message that is answered when it is done. Rejects when the process ends before. */
-  ask(message: (id: number) => ToGateway): Promise<void>;
+  /**
+   * Sends a message that is answered when it is done; `socket` goes with it and is closed here. Rejects when the process
+   * ends before.
+   */
+  ask(message: (id: number) => ToGateway, socket?: Socket): Promise<void>;
   /** SIGKILL: its sockets are closed by the kernel, whatever it was doing. Idempotent. */
   kill(): void;
 };
@@ -28,7 +32,7 @@ const HEAP = ["--max-semi-space-size=4", "--max-old-space-size=512"];
 const PRINTED_MAX = 8 * 1024;
 
 /**
- * Forks the gateway process and waits until it listens. The model's key goes over IPC: the arguments and the environment
+ * Forks the gateway process and waits until it is ready. The model's key goes over IPC: the arguments and the environment
  * are empty. Killed when `signal` aborts while it starts.
  */
 export async function startChild(setup: Setup, signal: AbortSignal): Promise<ChildStart> {
@@ -56,7 +60,8 @@ export async function startChild(setup: Setup, signal: AbortSignal): Promise<Chi
     else hear(message);
   });
   // A message to a process that is gone is lost; that it is gone is what `exited` says.
-  const send = (message: ToGateway) => void process.send(message, () => undefined);
+  const send = (message: ToGateway, socket?: Socket) =>
+    void process.send(message, socket, undefined, () => undefined);
   const kill = () => void process.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
   send({ type: "setup", setup });
@@ -75,12 +80,12 @@ export async function startChild(setup: Setup, signal: AbortSignal): Promise<Chi
       hear = onMessage;
       complain = onBroken;
     },
-    send,
+    send: (message) => send(message),
     kill,
-    async ask(message) {
+    async ask(message, socket) {
       const id = asked++;
       const done = new Promise<null>((resolve) => waiting.set(id, () => resolve(null)));
-      send(message(id));
+      send(message(id), socket);
       const end = await Promise.race([done, exited]);
       waiting.delete(id);
       if (end !== null) throw new Error(`the gateway process is gone: ${end}`);

@@ -1,21 +1,22 @@
+import { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { systemClock } from "../base/clock.ts";
 import { errnoOf, messageOf } from "../base/errors.ts";
 import { hashOf } from "../base/hash.ts";
-import { nearSocket } from "../base/socketPath.ts";
 import type { Recogniser } from "../canaries/canaries.ts";
 import { recogniser } from "../canaries/recogniser.ts";
 import { serveChannel } from "../sandbox/channel.ts";
+import type { Role } from "../sandbox/sandbox.ts";
 import { readLatch } from "../stop/latch.ts";
 import { watchLatch } from "../stop/watchLatch.ts";
-import { type AdmittedGuest, admittedGuest } from "./admitted.ts";
+import { admittedGuest } from "./admitted.ts";
 import { controlLink } from "./controlLink.ts";
-import { openDoor } from "./door.ts";
 import { serveFlow } from "./flow.ts";
 import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
 import { modelDesk } from "./model.ts";
 import { startRecord } from "./record.ts";
 import { ownResolver } from "./resolver.ts";
+import type { TaskDesk } from "./tasks.ts";
 
 /**
  * The gateway as a process of its own, forked by `gateway.ts`. It holds the policy, the model's key and the log, and ends
@@ -43,7 +44,7 @@ function tell(message: FromGateway): void {
 function start(setup: Setup): void {
   // What is under way is cut, too, and nobody else has to be well for that. What the kernel has taken already still goes out.
   if (setup.stateDir !== null) watchLatch(setup.stateDir, die);
-  const guests = new Map<string, AdmittedGuest>();
+  const guests = new Map<string, { desk: TaskDesk; drop(): void }>();
   const link = controlLink(tell);
   const rules = setup.allowlists.flatMap((list) => list.rules);
   const { canaryHosts } = setup;
@@ -67,28 +68,31 @@ function start(setup: Setup): void {
     clock: systemClock,
     nextFlow: () => flows++,
   };
-  const door = openDoor((socket, name, role) => {
+  const admit = (socket: Socket, name: string, role: Role) => {
     if (guests.has(name)) return socket.destroy();
     const guest = admittedGuest(name, role);
-    guests.set(name, guest);
-    tell({ type: "admitted", sandbox: name });
     const served = serveChannel(
       socket,
       (stream, headers) => void serveFlow(stream, headers, guest, parts).catch(fail),
     );
+    guests.set(name, { desk: guest.desk, drop: () => served.destroy() });
+    tell({ type: "admitted", sandbox: name });
     void served.closed.then((end) => {
       guests.delete(name);
       tell({ type: "gone", sandbox: name, reason: end.status === "refused" ? end.reason : "the channel ended" });
     });
-  });
-  process.on("message", (raw) => {
+  };
+  process.on("message", (raw, handle) => {
     const message = ToGateway.parse(raw);
     switch (message.type) {
       case "setup":
         throw new TypeError("setup comes once");
       case "admit":
-        door.announce({ token: message.token, sandbox: message.sandbox, role: message.role });
+        if (handle instanceof Socket) admit(handle, message.sandbox, message.role);
+        else tell({ type: "gone", sandbox: message.sandbox, reason: "its channel was closed before" });
         return tell({ type: "done", id: message.id });
+      case "drop":
+        return guests.get(message.sandbox)?.drop();
       case "watch":
         watching = recogniser(message.fakes, keyOf(message.masterKey));
         return tell({ type: "done", id: message.id });
@@ -100,10 +104,7 @@ function start(setup: Setup): void {
         return link.answered(message.id, message.response);
     }
   });
-  door.server.once("error", (error) => tell({ type: "failed", message: messageOf(error) }));
-  const place = nearSocket(setup.socketPath);
-  door.server.once("close", place.close);
-  door.server.listen(place.path, () => tell({ type: "ready" }));
+  tell({ type: "ready" });
 }
 
 function keyOf(base64: string | null): Uint8Array | undefined {

@@ -38,7 +38,6 @@ export type Pin = z.infer<typeof Pin>;
 
 export const Setup = z.strictObject({
   cycle: z.string().min(1).max(100),
-  socketPath: z.string(),
   logPath: z.string(),
   /** Where the kill latch is; null: nothing but the cut stops it. */
   stateDir: z.string().nullable(),
@@ -66,13 +65,9 @@ const TaskSent = z.strictObject({
 
 export const ToGateway = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("setup"), setup: Setup }),
-  z.strictObject({
-    type: z.literal("admit"),
-    id: z.int(),
-    token: z.string().length(64),
-    sandbox: Name,
-    role: RoleName,
-  }),
+  /** Comes with a descriptor, the sandbox's channel. Which sandbox it is follows from this alone. */
+  z.strictObject({ type: z.literal("admit"), id: z.int(), sandbox: Name, role: RoleName }),
+  z.strictObject({ type: z.literal("drop"), sandbox: Name }),
   z.strictObject({ type: z.literal("task"), sandbox: Name, task: TaskSent }),
   z.strictObject({ type: z.literal("task-dropped"), sandbox: Name, id: Name }),
   z.strictObject({
@@ -111,7 +106,7 @@ export const FromGateway = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("alarm"),
     alarm: z.strictObject({
-      carrier: z.enum(["fake-credential", "canary-host"]),
+      carrier: z.enum(["fake-credential", "canary-host", "infected-source"]),
       sandbox: Name,
       subject: z.string().max(300),
       detail: z.string().max(600),

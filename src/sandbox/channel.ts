@@ -1,4 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import {
   constants,
   createServer,
@@ -6,11 +5,10 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createServer as createListener, Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Duplex, PassThrough, pipeline } from "node:stream";
+import { Socket } from "node:net";
+import { type Duplex, pipeline } from "node:stream";
 import { messageOf } from "../base/errors.ts";
+import { socketPair } from "./socketPair.ts";
 
 /**
  * The host's end of a sandbox's only link: an HTTP/2 server (cleartext, prior knowledge) over one arbitrary byte stream.
@@ -104,21 +102,24 @@ export function serveChannel(
   });
   stream.once("error", close);
   stream.once("close", () => close());
-  socketPair((pair) => {
-    if (pair.status === "failed") return close(pair.error);
-    held.push(pair.near, pair.far);
-    if (isOver) {
-      for (const one of held) one.destroy();
-      return;
-    }
-    for (const one of held) one.on("error", () => close());
-    server.emit("connection", pair.far);
-    // Node's HTTP/2 stops reading while a write of its own waits; two such ends with full pipes between them wait for
-    // ever. This buffer takes all that the window lets the peer send, so the peer's writes always come to an end.
-    const slack = new PassThrough({ highWaterMark: bound.windowBytes + 1024 * 1024 });
-    pipeline(stream, slack, pair.near, () => close());
-    pipeline(pair.near, stream, () => close());
-  });
+  const begin = (socket: Socket) => {
+    server.emit("connection", socket);
+    // One that was accepted paused reads only when it is asked to.
+    socket.read(0);
+  };
+  if (stream instanceof Socket) begin(stream);
+  else
+    socketPair().then(({ near, far }) => {
+      held.push(near, far);
+      if (isOver) {
+        for (const one of held) one.destroy();
+        return;
+      }
+      for (const one of held) one.on("error", () => close());
+      begin(near);
+      pipeline(stream, far, () => close());
+      pipeline(far, stream, () => close());
+    }, close);
   return { closed: end.promise, destroy: () => close() };
 }
 
@@ -129,35 +130,6 @@ function bytesOf(headers: IncomingHttpHeaders): number {
     for (const one of Array.isArray(value) ? value : [value ?? ""]) bytes += name.length + one.length + 32;
   }
   return bytes;
-}
-
-type Pair = { status: "open"; near: Socket; far: Socket } | { status: "failed"; error: unknown };
-
-/**
- * Two connected sockets of ours. Node runs HTTP/2 over a stream that is not a real socket through a shim of its own that
- * fails an assertion, and with it the process, when a session is destroyed while a write is under way (Node 24,
- * lib/internal/js_stream_socket.js, doWrite). The directory is 0700, so nobody else can connect first.
- */
-function socketPair(done: (pair: Pair) => void): void {
-  const directory = mkdtempSync(join(tmpdir(), "wd-channel-"));
-  const path = join(directory, "s");
-  const listener = createListener();
-  const near = new Socket();
-  const fail = (error: unknown) => {
-    listener.close();
-    done({ status: "failed", error });
-  };
-  listener.once("error", fail);
-  near.once("error", fail);
-  listener.once("connection", (far: Socket) => {
-    near.off("error", fail);
-    listener.close();
-    done({ status: "open", near, far });
-  });
-  // On a path both take effect before they return, so whoever kills us cannot leave the directory behind.
-  listener.listen(path);
-  near.connect(path);
-  rmSync(directory, { recursive: true, force: true });
 }
 
 function optionsOf(bound: ChannelLimits) {

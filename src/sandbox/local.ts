@@ -1,14 +1,15 @@
-import type { ChildProcessByStdio } from "node:child_process";
+import { type ChildProcessByStdio, type SpawnOptions, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import { errnoOf, OperatorError } from "../base/errors.ts";
-import { joined } from "../guest/joined.ts";
+import { TOOL_PATH } from "../base/exec.ts";
 import { findProcesses, holdsName, isAlive, killProcess } from "../stop/processes.ts";
 import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
 import { look, processesOf } from "./looks.ts";
 import type { DriverKind, Exit, Isolation, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
+import { socketPair } from "./socketPair.ts";
 
 /**
  * What the backends without a daemon share: where a sandbox's own things lie, how its processes are found by name, and how
@@ -50,13 +51,28 @@ export function within(cgroups: readonly string[], name: string, argv: readonly 
   return ["/bin/sh", "-c", script, name, String(cgroups.length), ...cgroups, ...argv];
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+export type Linked = { child: ChildProcessByStdio<null, null, Readable>; channel: Duplex };
 
-/** The sandbox whose first process's standard streams are this child's. */
+/**
+ * Starts a program whose standard input and output are one end of a socket pair; `channel` is the other. Standard error is a
+ * pipe, and `more` are its further descriptors. Rejects when there are no descriptors left; then nothing was started.
+ */
+export async function startLinked(
+  [program, ...args]: readonly [string, ...string[]],
+  ...more: ("pipe" | number)[]
+): Promise<Linked> {
+  const { near, far } = await socketPair();
+  const options: SpawnOptions = { cwd: "/", env: { PATH: TOOL_PATH }, stdio: [far, far, "pipe", ...more] };
+  const child = spawn(program, args, options) as ChildProcessByStdio<null, null, Readable>;
+  far.destroy();
+  return { child, channel: near };
+}
+
+/** The sandbox whose first process's standard input and output are the other end of `channel`, and whose standard error is `child`'s. */
 export function sandboxOf(
   local: Local,
   spec: SandboxSpec,
-  child: Child,
+  { child, channel }: { child: ChildProcessByStdio<Writable | null, Readable | null, Readable>; channel: Duplex },
   pid: number,
   end: () => Promise<void>,
 ): Sandbox {
@@ -65,7 +81,6 @@ export function sandboxOf(
       resolve({ code: child.exitCode, signal: child.signalCode });
     else child.once("exit", (code, signal) => resolve({ code, signal }));
   });
-  const channel = joined(child.stdout, child.stdin);
   // The channel's users see its close; one that nobody has taken up yet must not bring the process down.
   channel.on("error", () => undefined);
   const stderrTail = tailOf(child.stderr);

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { duplexPair } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { Stopped } from "../../src/base/errors.ts";
@@ -12,6 +12,7 @@ import { type GatewayOptions, startGateway } from "../../src/egress/gateway.ts";
 import { verifyRecord } from "../../src/egress/verifyRecord.ts";
 import type { Task } from "../../src/guest/wire.ts";
 import type { Role } from "../../src/sandbox/sandbox.ts";
+import { socketPair as handed } from "../../src/sandbox/socketPair.ts";
 import { setLatch } from "../../src/stop/latch.ts";
 import { fakeShim, resultOf } from "../support/fakeShim.ts";
 import { socketPair } from "../support/socketPair.ts";
@@ -405,6 +406,8 @@ describe("closed by default", () => {
       expect(requests).toHaveLength(heard);
       rmSync(join(directory, "filler"));
       expect((await shim.tell("GET", "/v1/x")).status).toBe(200);
+      // The answer is out before its closing line is written.
+      await expect.poll(() => verifyRecord(gateway.logPath)).toMatchObject({ unclosed: 0 });
       await gateway.cut("done");
       expect(await verifyRecord(gateway.logPath)).toMatchObject({ status: "intact", unclosed: 0 });
     } finally {
@@ -412,22 +415,40 @@ describe("closed by default", () => {
     }
   });
 
-  test.each([
-    ["a wrong token", { token: "0".repeat(64), sandbox: "wd-c1-lab-0", role: "lab" }],
-    ["no token", { sandbox: "wd-c1-lab-0", role: "lab" }],
-    ["a long line", { token: "a".repeat(5_000) }],
-  ])("whoever comes to the socket with %s is cut off without a word", async (_, ticket) => {
-    await start();
-    const socket = connect(join(directory, "run", "gateway.sock"));
-    const chunks: Buffer[] = [];
-    socket.on("data", (chunk) => chunks.push(chunk));
-    socket.on("error", () => undefined);
-    socket.write(`${JSON.stringify(ticket)}\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`);
-    await new Promise((resolve) => socket.once("close", resolve));
-    expect(chunks).toEqual([]);
+  test("there is no way in but by the descriptor that CONTROL hands over", async () => {
+    const gateway = await start();
+    await bring(gateway);
+    expect(readdirSync(join(directory, "run"))).toEqual(["egress.jsonl"]);
+    const unix = await exec(["ss", "-Hxlp"]);
+    expect(unix.stdout).not.toContain(`pid=${gateway.pid},`);
   });
 
-  test("a run directory with a path that is too long for a socket is none for us", async () => {
+  test("a channel is handed over whole: what came before it was attached is not lost", async () => {
+    const gateway = await start();
+    const { near, far } = await handed();
+    const shim = fakeShim(far);
+    const greeted = shim.hello();
+    await sleep(50);
+    const guest = await gateway.attach({ name: "wd-c1-lab-0", role: "lab", channel: near });
+    expect((await greeted).status).toBe(200);
+    expect((await guest.hello).pid).toBe(1);
+    near.destroy();
+    await guest.closed;
+    await expect.poll(() => shim.session.destroyed).toBe(true);
+  });
+
+  test("any other stream than a socket is a channel, too", async () => {
+    const gateway = await start();
+    const [near, far] = duplexPair();
+    const attached = gateway.attach({ name: "wd-c1-lab-0", role: "lab", channel: near });
+    const shim = fakeShim(far);
+    const guest = await attached;
+    expect((await shim.hello()).status).toBe(200);
+    far.destroy();
+    await guest.closed;
+  });
+
+  test("a run directory with a path that is too long for a socket is one for us", async () => {
     const gateway = await start({ runDirectory: join(directory, "x".repeat(120)) });
     const [near, far] = await socketPair();
     const guest = await gateway.attach({ name: "wd-c1-lab-1", role: "lab", channel: far });
@@ -441,7 +462,6 @@ describe("closed by default", () => {
     const taken = join(directory, "taken");
     const first = await start({ runDirectory: taken });
     await first.cut("done");
-    expect(existsSync(join(taken, "gateway.sock"))).toBe(false);
     await expect(start({ runDirectory: taken })).rejects.toThrow(/cannot start in .*EEXIST.*egress\.jsonl/);
   });
 });

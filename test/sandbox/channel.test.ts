@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
-import { type Duplex, duplexPair } from "node:stream";
+import { type Duplex, duplexPair, pipeline } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, expect, test } from "vitest";
+import { openSession } from "../../src/guest/shim/session.ts";
 import { type ChannelLimits, type ServedChannel, serveChannel } from "../../src/sandbox/channel.ts";
+import { socketPair } from "../../src/sandbox/socketPair.ts";
 
 type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
@@ -58,23 +60,33 @@ test("the limits are announced to the peer", async () => {
   expect(client.remoteSettings.initialWindowSize).toBe(4 * 1024 * 1024);
 });
 
-test("bulk both ways at once on many streams comes to an end", async () => {
-  const { client } = await open((stream) => {
-    stream.respond({ ":status": 200 });
-    stream.pipe(stream);
-  });
-  const bytes = Buffer.alloc(4 * 1024 * 1024, "x");
-  const lengths = await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      const tunnel = client.request({ ":method": "CONNECT", ":authority": "a.example:443" });
-      tunnel.end(bytes);
-      let length = 0;
-      for await (const chunk of tunnel) length += (chunk as Buffer).length;
-      return length;
-    }),
-  );
-  expect(lengths).toEqual(Array(8).fill(bytes.length));
-});
+test.each(["a socket", "any other stream"])(
+  "bulk both ways at once on many streams over %s comes to an end",
+  async (kind) => {
+    const { near, far } = await socketPair();
+    const [plain, end] = duplexPair();
+    if (kind !== "a socket") pipeline(near, end, near, () => undefined);
+    const served = serveChannel(kind === "a socket" ? near : plain, (stream) => {
+      stream.respond({ ":status": 200 });
+      stream.pipe(stream);
+    });
+    // The shim's own client: it is the end that takes in whatever the window lets the host send.
+    const client = openSession(far, far);
+    client.on("error", () => undefined);
+    opened.push(served, client);
+    const bytes = Buffer.alloc(4 * 1024 * 1024, "x");
+    const lengths = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const tunnel = client.request({ ":method": "CONNECT", ":authority": "a.example:443" });
+        tunnel.end(bytes);
+        let length = 0;
+        for await (const chunk of tunnel) length += (chunk as Buffer).length;
+        return length;
+      }),
+    );
+    expect(lengths).toEqual(Array(8).fill(bytes.length));
+  },
+);
 
 test("a session destroyed in the middle of bulk writes ends as a value, not as a crash", async () => {
   const { client, served } = await open((stream) => {

@@ -6,10 +6,16 @@ import { joined } from "../joined.ts";
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
+/**
+ * For what the window does not count. Node's HTTP/2 stops reading while a write of its own waits; two such ends with full
+ * pipes between them wait for ever. So all that the window lets the host send is taken in, and its writes come to an end.
+ */
+const SLACK_BYTES = 4 * 1024 * 1024;
+
 /** The HTTP/2 client over the sandbox's one stream, which is two pipes here. */
 export function openSession(input: Readable, output: Writable): ClientHttp2Session {
   const session = connect(`http://${AUTHORITY.broker}`, {
-    createConnection: () => joined(input, output),
+    createConnection: () => joined(input, output, WINDOW_BYTES + SLACK_BYTES),
     maxSessionMemory: 128,
     settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
   });

@@ -1,20 +1,21 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { errnoOf, OperatorError } from "../../base/errors.ts";
-import { exec, TOOL_PATH } from "../../base/exec.ts";
+import { exec } from "../../base/exec.ts";
 import { type Cgroups, cgroupsOf, findCgroups } from "../cgroup.ts";
 import {
   claim,
   destroyLocal,
+  type Linked,
   type Local,
   listLocal,
   lookLocal,
   type Place,
   sandboxOf,
+  startLinked,
   tailOf,
   within,
 } from "../local.ts";
@@ -99,29 +100,36 @@ async function create(
   signal.throwIfAborted();
   const filterPath = join(directory, "filter.bpf");
   writeFileSync(filterPath, strictFilter());
-  const filter = openSync(filterPath, "r");
   const argv = bwrapArgv(program, spec, root, { isRoot: isRoot() });
-  const [shell, ...args] = within(cgroups, spec.name, argv);
-  const child = spawn(shell, args, {
-    cwd: "/",
-    env: { PATH: TOOL_PATH },
-    stdio: ["pipe", "pipe", "pipe", filter, "pipe"],
-  }) as ChildOfPipes;
-  closeSync(filter);
+  const filter = openSync(filterPath, "r");
+  let linked: Linked;
+  try {
+    linked = await startLinked(within(cgroups, spec.name, argv), filter, "pipe");
+  } finally {
+    closeSync(filter);
+  }
+  try {
+    const pid = await born(linked.child, spec, signal);
+    return sandboxOf(local, spec, linked, pid, () => destroyLocal(local, spec.name));
+  } catch (thrown) {
+    linked.channel.destroy();
+    throw thrown;
+  }
+}
+
+/** Host pid of the sandbox's process 1. */
+async function born(child: Linked["child"], spec: SandboxSpec, signal: AbortSignal): Promise<number> {
   const said = tailOf(child.stderr);
   const onAbort = (): void => void child.kill("SIGKILL");
+  if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   const pid = await firstPid(child.stdio[INFO_FD] as Readable);
   signal.removeEventListener("abort", onAbort);
   signal.throwIfAborted();
-  if (pid === undefined) {
-    await new Promise((resolve) => child.once("close", resolve));
-    throw new OperatorError(`bwrap did not start ${spec.name}: ${said().trim()}`, HINT);
-  }
-  return sandboxOf(local, spec, child, pid, () => destroyLocal(local, spec.name));
+  if (pid !== undefined) return pid;
+  await new Promise((resolve) => child.once("close", resolve));
+  throw new OperatorError(`bwrap did not start ${spec.name}: ${said().trim()}`, HINT);
 }
-
-type ChildOfPipes = ChildProcessByStdio<Writable, Readable, Readable>;
 
 const HINT = "user namespaces may be turned off: see kernel.unprivileged_userns_clone, or run as root";
 

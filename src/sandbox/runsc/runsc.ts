@@ -1,10 +1,8 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
 import { sleep } from "../../base/clock.ts";
 import { OperatorError } from "../../base/errors.ts";
-import { exec, TOOL_PATH } from "../../base/exec.ts";
+import { exec } from "../../base/exec.ts";
 import { GUEST_DIR } from "../../guest/wire.ts";
 import { type Cgroups, cgroupsOf, findCgroups } from "../cgroup.ts";
 import {
@@ -15,6 +13,7 @@ import {
   lookLocal,
   type Place,
   sandboxOf,
+  startLinked,
   tailOf,
   within,
 } from "../local.ts";
@@ -119,21 +118,20 @@ async function create(local: Local, plan: Plan & { platform: Platform }, signal:
     `--pid-file=${pidFile}`,
     spec.name,
   ];
-  const [shell, ...args] = within(place.cgroups, spec.name, argv);
-  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(shell, args, {
-    cwd: "/",
-    env: { PATH: TOOL_PATH },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const linked = await startLinked(within(place.cgroups, spec.name, argv));
+  const { child, channel } = linked;
   const said = tailOf(child.stderr);
-  const pid = await pidFrom(pidFile, () => child.exitCode !== null || child.signalCode !== null, signal);
-  if (pid === undefined) {
+  try {
+    const pid = await pidFrom(pidFile, () => child.exitCode !== null || child.signalCode !== null, signal);
+    if (pid !== undefined) return sandboxOf(local, spec, linked, pid, () => destroyLocal(local, spec.name));
     throw new OperatorError(
       `runsc did not start ${spec.name}: ${said().trim().slice(-500)}`,
       "see runsc's own requirements: user namespaces, ptrace",
     );
+  } catch (thrown) {
+    channel.destroy();
+    throw thrown;
   }
-  return sandboxOf(local, spec, child, pid, () => destroyLocal(local, spec.name));
 }
 
 /** State, log and sockets of each sandbox lie in its own directory, so that two know nothing of each other. */
