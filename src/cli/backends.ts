@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { e2bSettings } from "../config/e2b.ts";
 import { dockerSocketOf, readEnvironment } from "../config/env.ts";
 import { findDrivers } from "../sandbox/all.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
@@ -10,12 +11,13 @@ export async function backends(
   signal: AbortSignal,
   config?: Config,
 ): Promise<{ driver: Driver; availability: Availability }[]> {
-  const dockerSocket = config?.docker.socket ?? dockerSocketOf(readEnvironment());
+  const environment = readEnvironment();
+  const dockerSocket = config?.docker.socket ?? dockerSocketOf(environment);
   const all = await findDrivers(
     {
       runDirectory: runDirectoryOf(stateDir),
       ...(dockerSocket === undefined ? {} : { dockerSocket }),
-      ...(config === undefined ? {} : { wanted: config.target.driver }),
+      ...(config === undefined ? {} : { wanted: config.target.driver, e2b: e2bSettings(config, environment) }),
     },
     signal,
   );

@@ -1,6 +1,8 @@
 import { bubblewrapDriver } from "./bubblewrap/bubblewrap.ts";
 import { dockerDriver } from "./docker/docker.ts";
 import { askEngine, DEFAULT_ENGINE_SOCKET, type EngineFacts } from "./docker/engine.ts";
+import { type E2bOptions, e2bDriver } from "./e2b/e2b.ts";
+import { qemuDriver } from "./qemu/qemu.ts";
 import { runscDriver } from "./runsc/runsc.ts";
 import type { Driver } from "./sandbox.ts";
 import { STRICT_PROFILE_PATH } from "./seccomp.ts";
@@ -10,10 +12,14 @@ export type DriversOptions = {
   runDirectory: string;
   dockerSocket?: string;
   dockerImage?: string;
+  /** Holds boot/vmlinuz-* and lib/modules/*, when they are not in a well-known place. */
+  qemuKernel?: string | undefined;
   /** What the engine at that socket said: one driver for each runtime that it has registered. */
   engine?: EngineFacts;
   /** Runtimes to have a driver for all the same, so that it can say why it is missing. */
   runtimes?: readonly string[];
+  /** An outside service: there is no driver for it unless the configuration asks for one. */
+  e2b?: Omit<E2bOptions, "runDirectory"> | undefined;
 };
 
 /** Every backend, ready or not: `check` says whether its tool is here, `boots` in contract.ts whether it works. */
@@ -30,6 +36,9 @@ export function drivers(options: DriversOptions): Driver[] {
     ...others.map((runtime) => dockerDriver({ ...parts, runtime })),
     bubblewrapDriver({ runDirectory }),
     srtDriver({ runDirectory }),
+    // After the other ones, which are faster where it ranks no higher than they do.
+    qemuDriver({ runDirectory, kernelDirectory: options.qemuKernel }),
+    ...(options.e2b === undefined ? [] : [e2bDriver({ ...options.e2b, runDirectory })]),
   ];
 }
 
