@@ -2,20 +2,26 @@ import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../base/clock.ts";
 import { OperatorError } from "../base/errors.ts";
+import type { Certificate } from "../sandbox/certificate.ts";
+import { destroyAll } from "../stop/destroyAll.ts";
 import { openEntries, openGateways, readJournal } from "../stop/journal.ts";
 import { setLatch } from "../stop/latch.ts";
-import { liveCycles } from "../stop/startWatchdog.ts";
+import { livingIn, namesOf } from "./living.ts";
 import { requireState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, type Io, text, type Verb } from "./verb.ts";
 
-/** How long whoever watches the latch is left alone with the killing. */
+/** How long those who watch the latch, the cycle and its watchdog, are left alone with the killing. */
 const GRACE_MS = 1_000;
-const WAIT_MS = 10_000;
+/** Longer than a create may take: what was being made as the latch came must have come to its end. */
+const WAIT_MS = 25_000;
 const LOOK_MS = 25;
+/** How long the killing by the journal goes on before the backends are asked as well. */
+const ROUTE_MS = 2_000;
 
 /**
- * Sets the latch, then looks until nothing of ours lives. Whoever watches the latch kills; where nobody does, a sweep. What
- * is needed only after the latch is loaded after it: packages that take long to read, or cannot be, must not delay it.
+ * Sets the latch, then looks until nothing of ours lives. Whoever watches the latch kills; when that does not do, because
+ * nobody does or all of them hang, this process does. What is needed only after the latch is loaded after it: packages that
+ * take long to read, or cannot be, must not delay it.
  */
 export const verb: Verb = {
   name: "kill",
@@ -28,50 +34,83 @@ export const verb: Verb = {
     const stateDir = requireState(values, cwd);
     const startedMs = performance.now();
     const who = userInfo().username;
-    const state = setLatch(stateDir, { who, why: reason }, systemClock);
-    io.out(state.why === reason ? "latch set" : `the latch was set before, by ${state.who}: ${state.why}`);
-    await untilGone(stateDir, startedMs, signal);
+    const refusal = pull(stateDir, who, reason, io);
+    const swept = await untilGone(stateDir, startedMs, signal);
+    const { owner, watchdog } = livingIn(stateDir);
     io.out(`nothing of ours lives, after ${Math.round(performance.now() - startedMs)} ms`);
-    await writeDown(stateDir, who, reason, io);
+    if (refusal !== undefined) throw refusal;
+    for (const [what, one] of [["the cycle itself", owner] as const, ["its watchdog", watchdog] as const])
+      if (one !== undefined) io.out(`${what}, pid ${one.pid}, has yet to end`);
+    await writeDown(stateDir, { who, reason, swept }, io);
     io.out("weakdoor rearm --reason TEXT lets cycles run again");
     return EXIT.nothingNew;
   },
 };
 
-/** Throws OperatorError when something could not be shown to be gone in time. */
-async function untilGone(stateDir: string, startedMs: number, signal: AbortSignal): Promise<void> {
-  let isSwept = false;
-  for (let alive = living(stateDir); alive.length > 0; alive = living(stateDir)) {
-    const elapsedMs = performance.now() - startedMs;
-    if (elapsedMs > WAIT_MS) {
-      throw new OperatorError(`not shown to be gone: ${alive.join(", ")}`, "the latch stays set; run weakdoor sweep");
-    }
-    if (elapsedMs > GRACE_MS && !isSwept && liveCycles().size === 0) {
-      isSwept = true;
-      const [{ sweep }, { readyBackends }] = await Promise.all([
-        import("../sandbox/sweep.ts"),
-        import("./backends.ts"),
-      ]);
-      const drivers = await readyBackends(stateDir, signal);
-      await sweep({ drivers, stateDir, clock: systemClock, scope: "journal" });
-    }
-    await sleep(LOOK_MS);
+/** Where the latch cannot be set (a read-only disk) the killing goes on all the same; what is returned is thrown at the end. */
+function pull(stateDir: string, who: string, reason: string, io: Io): OperatorError | undefined {
+  try {
+    const state = setLatch(stateDir, { who, why: reason }, systemClock);
+    io.out(state.why === reason ? "latch set" : `the latch was set before, by ${state.who}: ${state.why}`);
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof OperatorError)) throw thrown;
+    // It kills, and tells the cycle, which then stops.
+    const { watchdog } = livingIn(stateDir);
+    if (watchdog !== undefined) process.kill(watchdog.pid, "SIGTERM");
+    return new OperatorError(
+      `nothing of ours lives, but ${thrown.message}`,
+      "put the disk right before another cycle starts: nothing keeps it from starting",
+      { cause: thrown },
+    );
   }
 }
 
-function living(stateDir: string): string[] {
-  const { entries } = readJournal(stateDir);
-  const sandboxes = openEntries(entries).map((entry) => entry.name);
-  return [...sandboxes, ...openGateways(entries).map(({ pid }) => `gateway ${pid}`)];
+/** Throws OperatorError when something could not be shown to be gone in time. Returns what had to be swept from here. */
+async function untilGone(stateDir: string, startedMs: number, signal: AbortSignal): Promise<Certificate[]> {
+  const swept = new Map<string, Certificate>();
+  let sweepAtMs = startedMs + GRACE_MS;
+  for (;;) {
+    const living = livingIn(stateDir);
+    // A journal that cannot be written keeps open what is gone.
+    const sandboxes = living.sandboxes.filter(({ name }) => swept.get(name)?.status !== "destroyed");
+    const alive = namesOf({ ...living, sandboxes });
+    if (alive.length === 0) return [...swept.values()];
+    if (performance.now() > startedMs + WAIT_MS)
+      throw new OperatorError(`not shown to be gone: ${alive.join(", ")}`, "the latch stays set; run weakdoor sweep");
+    if (performance.now() > sweepAtMs) {
+      for (const one of await sweepFromHere(stateDir, signal)) swept.set(one.sandbox, one);
+      sweepAtMs = performance.now() + GRACE_MS;
+    } else await sleep(LOOK_MS);
+  }
+}
+
+/** First by the journal alone, then through every backend that answers. */
+async function sweepFromHere(stateDir: string, signal: AbortSignal): Promise<Certificate[]> {
+  const doomed = () => {
+    const { entries } = readJournal(stateDir);
+    return { cycle: entries.at(-1)?.cycle ?? "", gateways: openGateways(entries), open: openEntries(entries) };
+  };
+  await destroyAll(doomed, ROUTE_MS);
+  const [{ sweep }, { readyBackends }] = await Promise.all([import("../sandbox/sweep.ts"), import("./backends.ts")]);
+  const drivers = await readyBackends(stateDir, signal);
+  return (await sweep({ drivers, stateDir, clock: systemClock, scope: "killed" })).certificates;
 }
 
 /** After the killing and never before it: a log that hangs or is full must not keep anything alive. */
-async function writeDown(stateDir: string, who: string, reason: string, io: Io): Promise<void> {
+async function writeDown(
+  stateDir: string,
+  { who, reason, swept }: { who: string; reason: string; swept: readonly Certificate[] },
+  io: Io,
+): Promise<void> {
   try {
     const { openLedger } = await import("../ledger/open.ts");
     const ledger = openLedger(stateDir, { clock: systemClock });
     try {
-      ledger.append({ kind: "kill.set", actor: { kind: "person", name: who }, cycle: null, payload: { reason } });
+      const actor = { kind: "person", name: who } as const;
+      ledger.append({ kind: "kill.set", actor, cycle: null, payload: { reason } });
+      for (const { sandbox, status, looks } of swept)
+        ledger.append({ kind: "sandbox.swept", actor, cycle: null, payload: { sandbox, status, looks } });
       await ledger.checkpoint();
     } finally {
       await ledger.close();

@@ -1,20 +1,25 @@
+import { userInfo } from "node:os";
 import { systemClock } from "../base/clock.ts";
+import { OperatorError } from "../base/errors.ts";
 import { count } from "../base/text.ts";
 import { openLedger } from "../ledger/open.ts";
 import { doubtsOf } from "../sandbox/certificate.ts";
 import { sweep } from "../sandbox/sweep.ts";
+import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
 import { readyBackends } from "./backends.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";
-import { EXIT, flag, type Verb } from "./verb.ts";
+import { EXIT, flag, text, type Verb } from "./verb.ts";
 
 /** Ends whatever bears our label and belongs to no living cycle, with a certificate each. */
 export const verb: Verb = {
   name: "sweep",
   summary: "end whatever earlier cycles left behind, with a certificate each",
-  usage: "sweep [--state DIR] [--json]",
-  options: { ...STATE_OPTIONS, json: { type: "boolean" } },
+  usage: "sweep [--forget NAME --reason TEXT] [--state DIR] [--json]",
+  options: { ...STATE_OPTIONS, json: { type: "boolean" }, forget: { type: "string" }, reason: { type: "string" } },
   async run({ values, cwd, io, signal }) {
     const stateDir = makeState(values, cwd);
+    const forgotten = text(values, "forget");
+    if (forgotten !== undefined) await forget(stateDir, forgotten, text(values, "reason")?.trim() ?? "");
     const drivers = await readyBackends(stateDir, signal);
     const report = await sweep({ drivers, stateDir, clock: systemClock, scope: "all" });
     const ledger = openLedger(stateDir, { clock: systemClock });
@@ -41,3 +46,25 @@ export const verb: Verb = {
     return isDone ? EXIT.nothingNew : EXIT.logOrPreflight;
   },
 };
+
+/**
+ * A person has seen that it is gone where we cannot look any more. Their word is a leaf of the log, and no certificate:
+ * only then is it struck from the journal.
+ */
+async function forget(stateDir: string, name: string, reason: string): Promise<void> {
+  if (reason === "")
+    throw new OperatorError("to forget needs a reason", "say how you saw that it is gone: --reason TEXT");
+  const entry = openEntries(readJournal(stateDir).entries).find((one) => one.name === name);
+  if (entry === undefined)
+    throw new OperatorError(`the journal has no open ${name}`, "weakdoor status shows what is open");
+  const ledger = openLedger(stateDir, { clock: systemClock });
+  try {
+    const actor = { kind: "person", name: userInfo().username } as const;
+    ledger.append({ kind: "sandbox.forgotten", actor, cycle: entry.cycle, payload: { sandbox: name, reason } });
+    await ledger.checkpoint();
+  } finally {
+    await ledger.close();
+  }
+  const at = systemClock.now().toISOString();
+  appendEntry(stateDir, { kind: "forgotten", cycle: entry.cycle, name, at });
+}

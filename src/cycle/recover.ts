@@ -5,7 +5,8 @@ import { OperatorError } from "../base/errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { doubtsOf } from "../sandbox/certificate.ts";
 import type { Driver } from "../sandbox/sandbox.ts";
-import { refuseUnknownOnes, sweep } from "../sandbox/sweep.ts";
+import { homelessIn, missingBackend, refuseUnknownOnes, sweep } from "../sandbox/sweep.ts";
+import { openEntries, readJournal } from "../stop/journal.ts";
 import { liveCycles } from "../stop/startWatchdog.ts";
 
 export type RecoverOptions = { drivers: readonly Driver[]; stateDir: string; clock: Clock; ledger: Ledger };
@@ -31,8 +32,19 @@ export async function recover({ drivers, stateDir, clock, ledger }: RecoverOptio
       );
     }
   }
+  refuseHomelessOnes(drivers, stateDir);
   await refuseUnknownOnes(drivers);
   removeLeftovers(join(stateDir, "run"));
+}
+
+/** What an earlier cycle had at a backend that is not there any more may live on there, and nobody can look. */
+function refuseHomelessOnes(drivers: readonly Driver[], stateDir: string): void {
+  const [first] = homelessIn(openEntries(readJournal(stateDir).entries), drivers).map(missingBackend);
+  if (first === undefined) return;
+  throw new OperatorError(
+    `${first.what} of an earlier cycle may still be there: ${first.reason}`,
+    "bring the backend back and run weakdoor sweep; once you have seen that it is gone: weakdoor sweep --forget NAME --reason TEXT",
+  );
 }
 
 /** Directories of cycles that do not live: clones with fakes, sockets, logs of a gateway that was killed. */

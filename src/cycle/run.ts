@@ -11,9 +11,11 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open.ts";
 import { findDrivers } from "../sandbox/all.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
+import { removeEmptyParents } from "../sandbox/cgroup.ts";
 import { prepareImage } from "../sandbox/image.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
 import type { Driver } from "../sandbox/sandbox.ts";
+import { sweep } from "../sandbox/sweep.ts";
 import { compactJournal } from "../stop/journal.ts";
 import { readLatch, setLatch } from "../stop/latch.ts";
 import { startWatchdog } from "../stop/startWatchdog.ts";
@@ -126,13 +128,21 @@ async function runOn(
     });
   const leaf = (kind: string, payload: Record<string, unknown>) =>
     ledger.append({ kind, actor: { kind: "cycle", name: "cycle" }, cycle, payload });
+  const onCertificate = (certificate: Certificate): void => {
+    certificates.push(certificate);
+    leaf("sandbox.ended", { sandbox: certificate.sandbox, status: certificate.status, looks: certificate.looks });
+  };
   await using watchdog = await startWatchdog({ stateDir, cycle });
   void watchdog.died.then((reason) => stop.now(new Stopped(`the watchdog ended: ${reason}`)));
   try {
     record(null, {}, null);
     leaf("cycle.started", { stack: config.stack.name, config: config.sha256, version: options.version });
     const image = await prepareImage(join(stateDir, "cache"));
-    const steps = stepper({ cycle, ledger, clock, signal: stop.signal, progress: options.progress });
+    const began = (step: string): void => {
+      watchdog.step(step);
+      options.progress.began(step);
+    };
+    const steps = stepper({ cycle, ledger, clock, signal: stop.signal, progress: { ...options.progress, began } });
     const ground: Ground = {
       config,
       cycle,
@@ -153,10 +163,7 @@ async function runOn(
       drivers: ready,
       missing,
       stepper: steps,
-      onCertificate(certificate) {
-        certificates.push(certificate);
-        leaf("sandbox.ended", { sandbox: certificate.sandbox, status: certificate.status, looks: certificate.looks });
-      },
+      onCertificate,
       onAlarm: (alarm) => void leaf("alarm.raised", { ...alarm }),
     };
     const written = await runCycle(realParts(ground), steps.step);
@@ -169,6 +176,9 @@ async function runOn(
     await ledger.checkpoint();
     return { status: "complete", written, certificates };
   } catch (thrown) {
+    // What was being made as it ended may have come after its certificate.
+    const late = await sweep({ drivers: ready, stateDir, clock, scope: "cycle", cycle });
+    for (const certificate of late.certificates) onCertificate(certificate);
     const error = stop.broken() ?? thrown;
     const isStopped = stop.broken() === undefined && (stop.signal.aborted || thrown instanceof Stopped);
     const stopped = isStopped ? asStopped(stop.signal.aborted ? stop.signal.reason : thrown) : undefined;
@@ -182,6 +192,7 @@ async function runOn(
     stop[Symbol.dispose]();
     await rm(runDir, { recursive: true, force: true });
     compactJournal(stateDir);
+    removeEmptyParents();
   }
 }
 
@@ -189,7 +200,7 @@ async function runOn(
  * The ways to stop, as one signal. A signal from the terminal sets the latch as well: a stop is a stop, whoever asks for
  * it, and only a person undoes it.
  */
-function stopping({ stateDir, clock, signal }: RunOptions) {
+function stopping({ stateDir, clock, signal, progress }: RunOptions) {
   const controller = new AbortController();
   let atMs = 0;
   const now = (reason: unknown) => {
@@ -199,7 +210,13 @@ function stopping({ stateDir, clock, signal }: RunOptions) {
   };
   const onSignal = () => {
     now(signal.reason);
-    setLatch(stateDir, { who: userInfo().username, why: messageOf(signal.reason) }, clock);
+    try {
+      setLatch(stateDir, { who: userInfo().username, why: messageOf(signal.reason) }, clock);
+    } catch (thrown) {
+      if (!(thrown instanceof OperatorError)) throw thrown;
+      // It stops all the same; only that it stays stopped could not be written down.
+      progress.failed("latch", thrown.message);
+    }
   };
   if (signal.aborted) onSignal();
   else signal.addEventListener("abort", onSignal, { once: true });

@@ -3,13 +3,14 @@ import { dirname, join } from "node:path";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { unlinkIfThere, writeAll } from "../base/files.ts";
 import { isAlive, processId } from "../stop/processes.ts";
+import type { ProcessId } from "../stop/stop.ts";
 
 /**
  * One cycle of a stack at a time: a lock file in the state directory that names its holder by pid and start time. A
  * lock whose holder is dead is taken over, because a crash must not need a person to tidy up.
  */
 export function takeLock(stateDir: string): Disposable {
-  const path = join(stateDir, "run", "lock");
+  const path = lockPath(stateDir);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   for (let attempt = 0; attempt < 3; attempt++) {
     if (tryLock(path)) return { [Symbol.dispose]: () => unlinkIfThere(path) };
@@ -24,6 +25,14 @@ export function takeLock(stateDir: string): Disposable {
   }
   throw new OperatorError("another process takes the lock at the same moment", "try again");
 }
+
+/** The process whose cycle has this state directory now; undefined when none does. */
+export function ownerOf(stateDir: string): ProcessId | undefined {
+  const holder = holderOf(lockPath(stateDir));
+  return holder !== undefined && isAlive(holder) ? holder : undefined;
+}
+
+const lockPath = (stateDir: string): string => join(stateDir, "run", "lock");
 
 function tryLock(path: string): boolean {
   const self = processId(process.pid);
@@ -47,7 +56,7 @@ function tryLock(path: string): boolean {
 }
 
 /** undefined when the file is gone or half-written, which only a holder that died between open and write leaves. */
-function holderOf(path: string): { pid: number; startTime: string } | undefined {
+function holderOf(path: string): ProcessId | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (typeof value !== "object" || value === null) return undefined;

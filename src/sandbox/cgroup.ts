@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errnoOf } from "../base/errors.ts";
 import { killProcess, processId } from "../stop/processes.ts";
 import type { DriverKind, SandboxSpec } from "./sandbox.ts";
@@ -16,17 +16,14 @@ export type Cgroups =
 const MOUNT = "/sys/fs/cgroup";
 const CONTROLLERS_V1 = ["memory", "pids", "cpu"] as const;
 
-/** Tries it: a directory is made and removed. Changes nothing but the backend's own parent directory, which stays. */
+/** Tries it: a directory is made and removed. Changes nothing but the backend's own parent directory, which stays until `removeEmptyParents`. */
 export function findCgroups(kind: DriverKind, mount: string = MOUNT): Cgroups {
-  const version = existsSync(join(mount, "cgroup.controllers")) ? 2 : 1;
-  const roots = version === 2 ? [mount] : CONTROLLERS_V1.map((controller) => join(mount, controller));
+  const { version, roots } = hierarchiesOf(mount);
   const parents = roots.map((root) => join(root, `weakdoor-${kind}`));
   try {
     for (const parent of parents) {
-      makeDirectory(parent);
-      if (version === 2) for (const level of [mount, parent]) handDown(level);
       const trial = join(parent, `trial-${process.pid}`);
-      makeDirectory(trial);
+      makeBelow(parent, trial, version);
       rmdirSync(trial);
     }
     return { status: "usable", version, parents };
@@ -47,7 +44,7 @@ export function cgroupsOf(cgroups: Cgroups, name: string): string[] {
 export function makeCgroups(cgroups: Cgroups, name: string, limits: SandboxSpec["limits"]): string[] {
   if (cgroups.status === "unusable") return [];
   const directories = cgroupsOf(cgroups, name);
-  for (const directory of directories) makeDirectory(directory);
+  for (const directory of directories) makeBelow(dirname(directory), directory, cgroups.version);
   const write = (file: string, value: string): void => {
     for (const directory of directories)
       if (existsSync(join(directory, file))) writeFileSync(join(directory, file), value);
@@ -91,6 +88,38 @@ export function listCgroups(cgroups: Cgroups): string[] {
   return names.filter((entry) => entry.isDirectory() && entry.name.startsWith("wd-")).map((entry) => entry.name);
 }
 
+/**
+ * The parents in which no sandbox of anybody's is, once a cycle is over. Removing one that is in use fails, and one that is
+ * removed under somebody who is about to use it is made anew by him.
+ */
+export function removeEmptyParents(mount: string = MOUNT): void {
+  for (const root of hierarchiesOf(mount).roots) {
+    const names = existsSync(root) ? readdirSync(root) : [];
+    for (const name of names) if (name.startsWith("weakdoor-")) tryRemove(join(root, name));
+  }
+}
+
+function hierarchiesOf(mount: string): { version: 1 | 2; roots: string[] } {
+  if (existsSync(join(mount, "cgroup.controllers"))) return { version: 2, roots: [mount] };
+  return { version: 1, roots: CONTROLLERS_V1.map((controller) => join(mount, controller)) };
+}
+
+/** So often may somebody else's cycle end between our two directories. */
+const REMOVALS_MAX = 20;
+
+/** With its parent, which another cycle that ends at this moment may take away again as long as it is empty. */
+function makeBelow(parent: string, directory: string, version: 1 | 2): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      makeDirectory(parent);
+      if (version === 2) for (const level of [dirname(parent), parent]) handDown(level);
+      return makeDirectory(directory);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== "ENOENT" || attempt === REMOVALS_MAX || !existsSync(dirname(parent))) throw thrown;
+    }
+  }
+}
+
 /** One level only: asked for more, Node never comes back where the kernel says ENOENT to a mkdir in its own file systems. */
 function makeDirectory(path: string): void {
   try {
@@ -113,7 +142,7 @@ function tryRemove(directory: string): boolean {
     return true;
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") return true;
-    if (errnoOf(thrown) === "EBUSY") return false;
+    if (["EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"].includes(errnoOf(thrown) ?? "")) return false;
     throw thrown;
   }
 }

@@ -47,43 +47,45 @@ export type SweepReport = {
 const ATTEMPTS_MAX = 2;
 const ROUND_MS = 100;
 
-/** Destroys until two listings in a row show nothing more. One that will not go gets an `unverified` certificate. */
+/**
+ * Destroys until two listings in a row show nothing more, after the last create in flight has ended or its deadline passed.
+ * One that will not go gets an `unverified` certificate.
+ */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const { drivers, stateDir, scope } = options;
   const { entries, unreadableLines } = readJournal(stateDir);
   const journalled = new Map(openEntries(entries).map((entry) => [entry.name, entry]));
-  const mine = (name: string): boolean =>
-    scope === "killed" || cycleOf(name) === options.cycle || !liveCycles().has(cycleOf(name));
+  const isIn = (name: string): boolean => {
+    if (scope === "cycle") return cycleOf(name) === options.cycle;
+    return scope === "all" || journalled.has(name) || (scope === "start" && isHusk(name));
+  };
   for (const entry of entries)
-    if (entry.kind === "gateway" && mine(`wd-${entry.cycle}-x-1`)) killProcess(entry.process);
+    if (entry.kind === "gateway" && ownership(options).isMine(entry.cycle)) killProcess(entry.process);
+  // Of those whose backend cannot be asked, what the journal knows can be killed.
+  const homeless = homelessIn(journalled.values(), drivers).filter(({ name }) => isIn(name));
+  for (const entry of homeless) if (ownership(options).isMine(entry.cycle)) killRegistered(entry);
 
-  const named = fromJournal([...journalled.values()], drivers);
-  // Its backend cannot be asked, but what the journal knows of it can be killed.
-  for (const entry of named.homeless) if (mine(entry.name)) killRegistered(entry);
+  const waiting = fromJournal(journalled.values(), drivers).filter(({ name }) => isIn(name));
   const kept = new Set<string>();
   const certificates = new Map<string, Certificate>();
   const attempts = new Map<string, number>();
   let silent: NotSwept[] = [];
-  let emptyListings = 0;
-  for (let round = 0; emptyListings < 2; round++) {
-    if (round > 0) await sleep(ROUND_MS);
+  for (let emptyListings = 0; emptyListings < 2; ) {
+    const { isMine, isLive } = ownership(options);
     const listed = await listAll(drivers);
     silent = listed.notSwept;
-    // The journal is asked once: what stays open in it has its certificate all the same.
-    const known = new Map([...listed.found, ...(round === 0 ? named.found : [])].map((one) => [one.name, one]));
-    const isIn = ({ name }: Found) => {
-      if (scope === "cycle") return cycleOf(name) === options.cycle;
-      return scope === "all" || journalled.has(name) || (scope === "start" && isHusk(name));
-    };
-    const inScope = [...known.values()].filter(isIn);
-    for (const one of inScope) if (!mine(one.name)) kept.add(one.name);
-    const doomed = inScope.filter((one) => mine(one.name) && (attempts.get(one.name) ?? 0) < ATTEMPTS_MAX);
-    emptyListings = doomed.length === 0 ? emptyListings + 1 : 0;
+    const settled = waiting.filter(({ entry }) => !isInFlight(entry, isLive(entry.cycle)));
+    for (const one of settled) waiting.splice(waiting.indexOf(one), 1);
+    const known = new Map([...listed.found, ...settled].map((one) => [one.name, one]));
+    const found = [...known.values()].filter(({ name }) => isIn(name));
+    for (const { name } of found) if (!isMine(cycleOf(name))) kept.add(name);
+    const doomed = found.filter(({ name }) => isMine(cycleOf(name)) && (attempts.get(name) ?? 0) < ATTEMPTS_MAX);
+    const isEmpty = doomed.length === 0 && !waiting.some(({ entry }) => isMine(entry.cycle));
+    emptyListings = isEmpty ? emptyListings + 1 : 0;
     for (const { name } of doomed) attempts.set(name, (attempts.get(name) ?? 0) + 1);
-    for (const one of await Promise.all(
-      doomed.map((each) => destroyOne({ ...each, entry: journalled.get(each.name) }, options)),
-    ))
-      certificates.set(one.sandbox, one);
+    const ends = doomed.map((one) => destroyOne({ ...one, entry: journalled.get(one.name) }, options));
+    for (const one of await Promise.all(ends)) certificates.set(one.sandbox, one);
+    if (emptyListings < 2) await sleep(ROUND_MS);
   }
   const ended = [...certificates.values()].filter(({ sandbox }) => journalled.has(sandbox));
   const unwritten = writeDown(ended, options);
@@ -92,8 +94,21 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   return {
     certificates: [...certificates.values()],
     kept: [...kept],
-    notSwept: [...torn, ...unwritten, ...named.homeless.map(missingBackend), ...silent],
+    notSwept: [...torn, ...unwritten, ...homeless.map(missingBackend), ...silent],
   };
+}
+
+/** Whose cycles live at this moment, and which of them are the caller's to end all the same. */
+function ownership({ scope, cycle: own }: SweepOptions) {
+  const alive = liveCycles();
+  const isLive = (cycle: string): boolean => alive.has(cycle);
+  return { isLive, isMine: (cycle: string) => scope === "killed" || cycle === own || !isLive(cycle) };
+}
+
+/** May it still appear? An owner that lives may be about to make it, and an engine goes on with what a dead one asked for. */
+function isInFlight({ isBorn, deadline, hints }: OpenEntry, isOwnerLive: boolean): boolean {
+  if (isBorn || Date.parse(deadline) <= Date.now()) return false;
+  return isOwnerLive || hints.engineSocket !== undefined || hints.leaseEndsWithinMs !== undefined;
 }
 
 /** A disk that is full or read-only does not undo what was swept, but the next start will look for it again. */
@@ -160,15 +175,18 @@ async function listAll(drivers: readonly Driver[]): Promise<{ found: Found[]; no
   return { found, notSwept };
 }
 
-function fromJournal(open: readonly OpenEntry[], drivers: readonly Driver[]) {
-  const found: Found[] = [];
-  const homeless: OpenEntry[] = [];
-  for (const entry of open) {
-    const driver = drivers.find((one) => one.kind === entry.driver);
-    if (driver === undefined) homeless.push(entry);
-    else found.push({ name: entry.name, driver });
-  }
-  return { found, homeless };
+type Journalled = Found & { entry: OpenEntry };
+
+function fromJournal(open: Iterable<OpenEntry>, drivers: readonly Driver[]): Journalled[] {
+  return [...open].flatMap((entry) => {
+    const driver = drivers.find(({ kind }) => kind === entry.driver);
+    return driver === undefined ? [] : [{ name: entry.name, driver, entry }];
+  });
+}
+
+/** Those of the journal whose backend is not among these. */
+export function homelessIn(open: Iterable<OpenEntry>, drivers: readonly Driver[]): OpenEntry[] {
+  return [...open].filter((entry) => !drivers.some(({ kind }) => kind === entry.driver));
 }
 
 async function destroyOne(

@@ -60,6 +60,10 @@ export function openEntries(entries: readonly JournalEntry[]): OpenEntry[] {
   const open = new Map<string, OpenEntry>();
   for (const entry of entries) {
     if (entry.kind === "gateway" || entry.kind === "step") continue;
+    if (entry.kind === "forgotten") {
+      open.delete(entry.name);
+      continue;
+    }
     if (entry.kind === "dead") {
       if (entry.certificate === "destroyed") open.delete(entry.name);
       continue;
@@ -165,5 +169,6 @@ const SHAPES: Record<string, [string, Test][]> = {
     ["hints", isHints],
     ["processes", (value) => Array.isArray(value) && value.every(isProcess)],
   ],
+  forgotten: NAMED,
   dead: [...NAMED, ["certificate", (value) => value === "destroyed" || value === "unverified"]],
 };

@@ -58,7 +58,7 @@ function underWay(entries: readonly JournalEntry[]): Intent[] {
   const open = new Map<string, Intent>();
   for (const entry of entries) {
     if (entry.kind === "intent") open.set(entry.name, entry);
-    else if (entry.kind === "born" || entry.kind === "dead") open.delete(entry.name);
+    else if (entry.kind === "born" || entry.kind === "dead" || entry.kind === "forgotten") open.delete(entry.name);
   }
   return [...open.values()];
 }

@@ -35,11 +35,11 @@ export function netnsHolders(inode: string, aliveUntil: Date): Holders {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     const found = inodeOf(pid);
-    if (found === "hidden") hidden++;
-    if (found !== inode) continue;
+    if (found !== inode && found !== "hidden") continue;
     const id = processId(pid);
     if (id === undefined || !isAlive(id)) continue;
-    if (Number(id.startTime) > untilTicks) later++;
+    if (found === "hidden") hidden++;
+    else if (Number(id.startTime) > untilTicks) later++;
     else held.push(`pid ${pid} (${nameOf(pid)})`);
   }
   if (held.length > 0 || later === 0) held.push(...mountsOf(inode));

@@ -31,6 +31,12 @@ export function isAlive(id: ProcessId): boolean {
   return stat.threads > 1;
 }
 
+/** Has it been stopped by a signal or a debugger, so that it exists and does nothing? */
+export function isStopped(id: ProcessId): boolean {
+  const stat = readStat(id.pid);
+  return stat !== undefined && stat.startTime === id.startTime && (stat.state === "T" || stat.state === "t");
+}
+
 /**
  * SIGKILL to this very process. Between the look at its start time and the signal lie microseconds in which the pid could
  * change hands; Node has no pidfd, so that much is left.

@@ -39,7 +39,9 @@ export type JournalEntry =
       hints: JournalHints;
       at: string;
     }
-  | { kind: "dead"; cycle: string; name: string; certificate: "destroyed" | "unverified"; at: string };
+  | { kind: "dead"; cycle: string; name: string; certificate: "destroyed" | "unverified"; at: string }
+  /** A person's word that it is gone, where nobody can look. */
+  | { kind: "forgotten"; cycle: string; name: string; at: string };
 
 /** What the watchdog needs to end a sandbox without the backend's client. */
 export type JournalHints = {
