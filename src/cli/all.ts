@@ -22,5 +22,6 @@ export const verbs: readonly VerbEntry[] = [
   { name: "rearm", load: () => import("./rearm.ts") },
   { name: "sweep", load: () => import("./sweep.ts") },
   { name: "report", load: () => import("./report.ts") },
+  { name: "egress", load: () => import("./egress.ts") },
   { name: "log", load: () => import("./log.ts") },
 ];

@@ -1,0 +1,145 @@
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../base/clock.ts";
+import { OperatorError } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
+import { loadAllowlist } from "../egress/allowlist.ts";
+import { decide } from "../egress/decide.ts";
+import { proposalYaml, proposeRules } from "../egress/learn.ts";
+import { egressLogPath, type Flow, readFlows } from "../egress/readLog.ts";
+import { answerFor } from "../egress/reasons.ts";
+import { verifyRecord } from "../egress/verifyRecord.ts";
+import { openStore } from "../store/openStore.ts";
+import { requireState, STATE_OPTIONS } from "./state.ts";
+import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
+
+const USAGE =
+  "egress show [--cycle ID] [--sandbox NAME] [--host HOST] [--verdict allow|internal|deny] | explain URL [--method M] [--role R] [--allowlist FILE] | learn [--cycle ID]  [--json] [--state DIR]";
+
+/** What left a sandbox, what may leave it, and what a rule would have to say. Sends nothing. */
+export const verb: Verb = {
+  name: "egress",
+  summary: "show what went out, explain what may, or propose rules from a recorded cycle",
+  usage: USAGE,
+  argumentsMax: 2,
+  options: {
+    ...STATE_OPTIONS,
+    cycle: { type: "string" },
+    sandbox: { type: "string" },
+    host: { type: "string" },
+    verdict: { type: "string" },
+    method: { type: "string" },
+    role: { type: "string" },
+    allowlist: { type: "string" },
+    json: { type: "boolean" },
+  },
+  async run({ values, positionals, io, cwd }) {
+    const [what, url] = positionals;
+    switch (what) {
+      case "show":
+        return show(values, cwd, io);
+      case "explain":
+        return explain(url, values, cwd, io);
+      case "learn":
+        return learn(values, cwd, io);
+      case undefined:
+      default:
+        throw new OperatorError("egress needs show, explain or learn", `usage: weakdoor ${USAGE}`);
+    }
+  },
+};
+
+type Values = VerbInput["values"];
+
+/** Exit 30 when the log does not follow from itself: then what it shows is nobody's word. */
+async function show(values: Values, cwd: string, io: Io): Promise<number> {
+  const path = logOf(values, cwd);
+  const wanted = { sandbox: text(values, "sandbox"), host: text(values, "host"), verdict: text(values, "verdict") };
+  const flows = readFlows(path).filter(({ opened }) => isWanted(opened, wanted));
+  const check = await verifyRecord(path);
+  if (flag(values, "json")) io.json({ check, flows });
+  else {
+    for (const flow of flows) io.out(lineOf(flow));
+    io.out(
+      check.status === "intact"
+        ? `${flows.length} shown; the log is whole: ${check.lines} lines, head ${check.head.slice(0, 16)}`
+        : `the log is not to be trusted: ${check.reason}`,
+    );
+  }
+  return check.status === "intact" ? EXIT.nothingNew : EXIT.logOrPreflight;
+}
+
+function isWanted(
+  opened: Flow["opened"],
+  wanted: { sandbox: string | undefined; host: string | undefined; verdict: string | undefined },
+): boolean {
+  if (wanted.sandbox !== undefined && opened.sandbox !== wanted.sandbox) return false;
+  if (wanted.host !== undefined && !opened.authority.toLowerCase().includes(wanted.host.toLowerCase())) return false;
+  return wanted.verdict === undefined || opened.verdict === wanted.verdict;
+}
+
+function lineOf({ opened, closed }: Flow): string {
+  const asked = oneLine(`${opened.method} ${opened.authority}${opened.path}`, 100);
+  const end =
+    closed === null ? "never closed" : `${closed.status ?? "-"} ${closed.bytesDown} B down, ${closed.closedBy}`;
+  return `${opened.ts}  ${opened.verdict.padEnd(8)} ${oneLine(opened.sandbox, 60)}  ${asked}  ${opened.rule ?? opened.reason}  ${opened.bytesUp} B up, ${end}`;
+}
+
+const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.meta.url));
+
+async function explain(url: string | undefined, values: Values, cwd: string, io: Io): Promise<number> {
+  if (url === undefined || !URL.canParse(url))
+    throw new OperatorError(
+      "explain needs a whole URL",
+      "as in weakdoor egress explain https://api.osv.dev/v1/query",
+    );
+  const role = text(values, "role") ?? "lab";
+  if (role !== "lab" && role !== "target" && role !== "scratch")
+    throw new OperatorError(`there is no role ${oneLine(role, 60)}`, "roles: lab, target, scratch");
+  const list = await loadAllowlist(resolve(cwd, text(values, "allowlist") ?? SOURCES), systemClock.now());
+  // Taken apart by hand: the parser of URLs repairs what the gateway refuses.
+  const [, scheme = "", authority = "", path = "/"] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i.exec(url) ?? [];
+  const decision = decide(
+    {
+      role,
+      method: (text(values, "method") ?? "GET").toUpperCase(),
+      scheme: scheme.toLowerCase(),
+      authority,
+      path: path.startsWith("/") ? path : `/${path}`,
+    },
+    { isLatched: false, canaryHosts: [], rules: list.rules },
+  );
+  if (flag(values, "json")) io.json(decision);
+  else if (decision.verdict === "allow")
+    io.out(`allowed by ${decision.rule.id} (${decision.template}): ${decision.rule.why}`);
+  else if (decision.verdict === "internal") io.out(`answered by the gateway itself: ${decision.authority}`);
+  else io.out(`denied, ${decision.reason}: a sandbox is told that ${answerFor(decision.reason).sentence}`);
+  return EXIT.nothingNew;
+}
+
+function learn(values: Values, cwd: string, io: Io): number {
+  const proposals = proposeRules(readFlows(logOf(values, cwd)));
+  if (flag(values, "json")) io.json(proposals);
+  else io.out(proposals.length === 0 ? "nothing was denied that a rule could allow" : proposalYaml(proposals));
+  return EXIT.nothingNew;
+}
+
+/** Of the cycle that is named, else of the last one. */
+function logOf(values: Values, cwd: string): string {
+  const stateDir = requireState(values, cwd);
+  const named = text(values, "cycle");
+  if (named !== undefined && !/^[\w-]{1,80}$/.test(named))
+    throw new OperatorError(`${oneLine(named, 80)} is no id of a cycle`, "weakdoor status names the last one");
+  return egressLogPath(stateDir, named ?? lastCycle(stateDir));
+}
+
+function lastCycle(stateDir: string): string {
+  const store = openStore(stateDir, { mayCreate: false });
+  try {
+    const last = store.cycles()[0];
+    if (last !== undefined) return last.id;
+    throw new OperatorError("no cycle has run yet", `run one first; its log is then in ${join(stateDir, "egress")}`);
+  } finally {
+    store.close();
+  }
+}
