@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { compile, SeccompProfile, strictFilter, strictProfile } from "../../src/sandbox/seccomp.ts";
+import {
+  compile,
+  nestedFilter,
+  nestedProfile,
+  SeccompProfile,
+  strictFilter,
+  strictProfile,
+} from "../../src/sandbox/seccomp.ts";
 
 const X64 = 0xc000003e;
 const ARM64 = 0xc00000b7;
@@ -69,6 +76,39 @@ test("none of the calls it is there to refuse is allowed by any rule", () => {
     expect(allowed).not.toContain(name);
   for (const name of allowed)
     expect(name).not.toMatch(/^(io_|kexec_|fs(open|mount|config|pick)|.*_module$|move_mount|open_tree)/);
+});
+
+test.each([
+  ["clone into a new user namespace", [X64, 56, 0x10000011], ALLOW],
+  ["unshare", [X64, 272], ALLOW],
+  ["mount", [X64, 165], ALLOW],
+  ["pivot_root", [X64, 155], ALLOW],
+  ["read", [X64, 0], ALLOW],
+  ["clone3, so that libc falls back", [X64, 435], error(38)],
+  ["setns", [X64, 308], error(1)],
+  ["fsopen", [X64, 430], error(1)],
+  ["ptrace", [X64, 101], error(1)],
+  ["bpf", [X64, 321], error(1)],
+  ["keyctl", [X64, 250], error(1)],
+  ["io_uring_setup", [X64, 425], error(1)],
+  ["userfaultfd", [X64, 323], error(1)],
+  ["socket of AF_UNIX", [X64, 41, 1], ALLOW],
+  ["socket of AF_VSOCK", [X64, 41, 40], error(1)],
+  ["socket of AF_ALG", [X64, 41, 38], error(1)],
+  ["socket of AF_PACKET", [X64, 41, 17], error(1)],
+  ["socket of NETLINK_ROUTE", [X64, 41, 16, 3, 0], ALLOW],
+  ["socket of NETLINK_NETFILTER", [X64, 41, 16, 3, 12], error(1)],
+] as const)("in a room in which a tool makes namespaces: %s", (_name, [arch, number, ...args], expected) => {
+  expect(run(nestedFilter("x64"), arch, number, ...args)).toBe(expected);
+});
+
+test("that room's filter allows only these more than the strict one", () => {
+  const allowed = (profile: SeccompProfile) =>
+    new Set(profile.syscalls.filter(({ action }) => action === "SCMP_ACT_ALLOW").flatMap(({ names }) => names));
+  const strict = allowed(strictProfile());
+  const more = [...allowed(nestedProfile())].filter((name) => !strict.has(name));
+  expect(more.toSorted()).toEqual(["mount", "pivot_root", "umount2", "unshare"]);
+  expect([...strict].filter((name) => !allowed(nestedProfile()).has(name))).toEqual([]);
 });
 
 test("a profile with a comparison that is not compiled is refused, not compiled to something else", () => {
