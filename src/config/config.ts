@@ -52,7 +52,7 @@ export async function loadConfig(path: string): Promise<Config> {
       declaredBy:
         declaredBy === "auto" || declaredBy === "none"
           ? declaredBy
-          : existing("file", directory, declaredBy, at("target", "declaredBy")),
+          : declaration(directory, declaredBy, at("target", "declaredBy")),
     },
     docker: {
       ...file.docker,
@@ -82,6 +82,14 @@ async function readConfigBytes(path: string): Promise<Buffer> {
     throw thrown;
   }
   throw new OperatorError(`${path}: larger than 1 MiB`, `is this a ${CONFIG_NAME}? weakdoor init writes one`);
+}
+
+/** A file and what of it is meant: `compose.yaml#agent`. A file whose own name has a `#` is taken as it is written. */
+function declaration(directory: string, written: string, where: string): string {
+  const [file = "", part] = written.split(/#(?=[^/#]*$)/);
+  if (part === undefined || existsSync(resolve(directory, written)))
+    return existing("file", directory, written, where);
+  return `${existing("file", directory, file, where)}#${part}`;
 }
 
 function existing(kind: "directory" | "file", directory: string, written: string, where: string): string {

@@ -44,8 +44,13 @@ const Stack = z.strictObject({
 
 const Target = z.strictObject({
   driver: z.string().regex(TARGET_DRIVER, TARGET_DRIVER_RULE).default("auto"),
-  /** `auto` looks for a devcontainer in the workspace; `none` means that the agent runs unconfined. */
+  /**
+   * `auto` looks for a declaration in the workspace; `none` means that the agent runs unconfined; else a file, and after `#` the
+   * service of a compose file or the number of a command line.
+   */
   declaredBy: Path.default("auto"),
+  /** Rebuilds a target on weak ground inside gVisor or a microVM: safe, and what it shows is that boundary and not the stack's own. */
+  nest: z.boolean().default(false),
 });
 
 const Lab = z.strictObject({

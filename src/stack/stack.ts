@@ -57,9 +57,20 @@ export type Clone = {
   proof: { files: number; bytes: number; values: number; encodings: number };
 };
 
-/** One host resource that the stack's sandbox declares. In the clone each becomes a stand-in of ours at the same path. */
+/**
+ * One host resource that the stack's sandbox declares. In the clone each becomes a stand-in of ours at the same path.
+ * `hidden` is a place that the sandbox covers, so that nothing of what lies there is seen.
+ */
 export type DeclaredResource = {
-  kind: "workspace" | "home-directory" | "engine-socket" | "agent-socket" | "host-directory" | "device" | "volume";
+  kind:
+    | "workspace"
+    | "home-directory"
+    | "engine-socket"
+    | "agent-socket"
+    | "host-directory"
+    | "device"
+    | "volume"
+    | "hidden";
   /** As written in the declaration, e.g. `/var/run/docker.sock`. */
   source: string;
   /** Where it appears inside. */
@@ -70,6 +81,15 @@ export type DeclaredResource = {
   /** `workspace/.devcontainer/devcontainer.json#/mounts/0`. */
   declaredAt: string;
 };
+
+/** A wall that every engine puts up by itself and that the declaration takes away. An audit row is named after it. */
+export type Loosened =
+  | "privileged"
+  | "seccomp-unconfined"
+  | "apparmor-unconfined"
+  | "label-disabled"
+  | "systempaths-unconfined"
+  | `host-${"pid" | "ipc" | "uts" | "network" | "userns" | "cgroupns"}`;
 
 /** How the stack says its agent is confined. */
 export type Declared = {
@@ -86,11 +106,24 @@ export type Declared = {
   noNewPrivileges: boolean;
   seccomp: "default" | "none";
   readOnlyRoot: boolean;
+  /** Each once. The sandbox rebuilt here has a namespace and files of its own for every one of them. */
+  loosened: Loosened[];
+  /** The machine's own root is the sandbox's: what it holds is wider than any room of ours. */
+  isMachineRoot: boolean;
+  /** Of an engine, by the name under which it is registered there. */
+  runtime?: string;
+  /** As far as declared. */
+  limits: { memoryMiB?: number; cpus?: number; pids?: number };
   resources: DeclaredResource[];
   env: Record<string, string>;
-  /** What was declared and cannot be repeated here, with the reason: a coverage row each. */
-  unrepeatable: { what: string; why: string }[];
+  unrepeatable: Unrepeatable[];
 };
+
+/**
+ * What was declared and cannot be repeated here, with the reason: a coverage row each. `unread` is what might stand there for all
+ * that we know, so that nobody says it does not: a mount whose source is a variable of the host, options from a descriptor.
+ */
+export type Unrepeatable = { what: string; why: string; unread?: "a mount" | "anything" };
 
 /** What the static audit says: rows with `from: "audit"`, and which checks ran. */
 export type Audit = { observations: Observation[]; checks: CheckRun[] };

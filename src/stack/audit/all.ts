@@ -11,6 +11,7 @@ import { instructionHiddenText } from "./instruction-hidden-text.ts";
 import { mcpRemotePlaintext } from "./mcp-remote-plaintext.ts";
 import { mcpServerBroadRoot } from "./mcp-server-broad-root.ts";
 import { mcpServerUnpinned } from "./mcp-server-unpinned.ts";
+import { sandboxDeclared } from "./sandbox-declared.ts";
 
 /** Every check of the audit, in the order of the report. */
 export const AUDIT_CHECKS: readonly AuditCheck[] = [
@@ -24,6 +25,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   credentialsInConfig,
   hookRunsWorkspaceScript,
   instructionHiddenText,
+  sandboxDeclared,
   devcontainerFlags,
   devcontainerEngineSocket,
 ];

@@ -1,53 +1,40 @@
 import { ENGINE_DEFAULT } from "../declared/capabilities.ts";
-import type { Declared } from "../stack.ts";
+import type { Declared, Loosened } from "../stack.ts";
 import type { AuditCheck, AuditRow } from "./check.ts";
+import { notFound } from "./declaration.ts";
 
-/** What a devcontainer asks for beyond what the engine gives every container. */
+const ASKED: readonly (readonly [Loosened, string])[] = [
+  ["privileged", "a privileged container"],
+  ["seccomp-unconfined", "the filter of system calls"],
+  ["apparmor-unconfined", "AppArmor"],
+  ["label-disabled", "SELinux"],
+  ["systempaths-unconfined", "masked kernel files"],
+  ["host-pid", "the host's pid namespace"],
+  ["host-ipc", "the host's ipc namespace"],
+  ["host-uts", "the host's uts namespace"],
+  ["host-network", "the host's network namespace"],
+  ["host-userns", "the host's userns namespace"],
+  ["host-cgroupns", "the host's cgroupns namespace"],
+];
+
+/** What a sandbox's declaration asks for beyond what an engine gives every container, in whichever form it is declared. */
 export const devcontainerFlags: AuditCheck = {
   check: "devcontainer-flags",
   category: "process",
-  async run({ declared }) {
-    if (isCompose(declared)) {
-      const detail = "declared by a compose file, which is not read in this release";
-      return [{ instance: "compose", subject: "the container's flags", verdict: "not-measured", detail }];
-    }
-    const isPrivileged = asks(declared, /^(--)?privileged$/);
+  run({ declared }) {
+    const isPrivileged = declared.loosened.includes("privileged");
+    // All of them are one thing, and a filter that privileged takes away is not asked for twice.
     const added = isPrivileged ? [] : declared.capabilities.filter((name) => !ENGINE_DEFAULT.includes(name));
-    return [
-      row(declared, "privileged", "a privileged container", isPrivileged),
-      row(
-        declared,
-        "seccomp-unconfined",
-        "the filter of system calls",
-        declared.kind === "devcontainer" && declared.seccomp === "none",
-      ),
-      row(declared, "apparmor-unconfined", "AppArmor", asks(declared, /^--security-opt=apparmor[=:]unconfined$/)),
-      row(declared, "label-disabled", "SELinux", asks(declared, /^--security-opt=label[=:]disable$/)),
-      row(
-        declared,
-        "systempaths-unconfined",
-        "masked kernel files",
-        asks(declared, /^--security-opt=systempaths[=:]unconfined$/),
-      ),
-      ...["pid", "ipc", "uts", "network", "userns", "cgroupns"].map((name) =>
-        row(declared, `host-${name}`, `the host's ${name} namespace`, asks(declared, new RegExp(`^--${name}=host$`))),
-      ),
+    const devices = declared.resources.filter(({ kind }) => kind === "device");
+    return Promise.resolve([
+      ...ASKED.map(([name, subject]) => row(declared, name, subject, declared.loosened.includes(name))),
       ...added.map((name) => row(declared, `cap-add-${name.slice("CAP_".length)}`, `capability ${name}`, true)),
-    ];
+      ...devices.map(({ source }) => row(declared, `device-${source}`, `the host's ${source}`, true)),
+    ]);
   },
 };
 
-/** A devcontainer made of a compose file's service: mounts and flags stand in a file that is not read. */
-export function isCompose(declared: Declared): boolean {
-  return declared.unrepeatable.some(({ what }) => what === "dockerComposeFile");
-}
-
-function asks(declared: Declared, pattern: RegExp): boolean {
-  return declared.unrepeatable.some(({ what }) => pattern.test(what));
-}
-
 function row(declared: Declared, instance: string, subject: string, isWeak: boolean): AuditRow {
-  if (isWeak) return { instance, subject, verdict: "reachable", detail: `asked for by ${declared.declaredAt}` };
-  const detail = declared.kind === "none" ? "no devcontainer is declared" : `not asked for by ${declared.declaredAt}`;
-  return { instance, subject, verdict: "absent", detail };
+  if (!isWeak) return { instance, subject, ...notFound(declared, "a flag") };
+  return { instance, subject, verdict: "reachable", detail: `asked for by ${declared.declaredAt}` };
 }

@@ -17,6 +17,17 @@ export function capabilityName(written: string): string {
   return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
 }
 
+/** A name that Linux knows, or ALL. */
+export function isCapability(written: string): boolean {
+  const name = capabilityName(written);
+  return name === "ALL" || ALL.includes(name);
+}
+
+/** ALL is every one of them. */
+export function namesOf(name: string): readonly string[] {
+  return name === "ALL" ? ALL : [name];
+}
+
 /** What stays, as the engine counts: ALL in either list first, then the single names. Sorted. */
 export function capabilitiesLeft(added: readonly string[], dropped: readonly string[]): string[] {
   const start = added.includes("ALL") ? ALL : dropped.includes("ALL") ? [] : ENGINE_DEFAULT;

@@ -1,3 +1,5 @@
+import type { StackReader } from "../reader.ts";
+
 /** Users whose number is the same in every image that we know of: the images' own documentation says so. */
 const KNOWN: Readonly<Record<string, number>> = { root: 0, node: 1000, vscode: 1000, codespace: 1000, ubuntu: 1000 };
 
@@ -34,8 +36,15 @@ function safeName(name: string): string {
 }
 
 /** The last `USER` of a Dockerfile's last stage; undefined when there is none or it is a variable. */
-export function userOfDockerfile(text: string): string | undefined {
+function userOfDockerfile(text: string): string | undefined {
   const lastStage = text.split(/^[ \t]*FROM[ \t]/im).at(-1) ?? "";
   const user = [...lastStage.matchAll(/^[ \t]*USER[ \t]+(\S+)/gim)].at(-1)?.[1];
   return user?.includes("$") ? undefined : user;
+}
+
+/** The user that the agent's terminal has when no declaration says one: the image's, as far as a Dockerfile of the workspace tells. */
+export async function userOfImage(reader: StackReader, dockerfile: string | undefined): Promise<string | undefined> {
+  if (dockerfile?.startsWith("workspace/") !== true) return undefined;
+  const text = await reader.text(dockerfile);
+  return text === undefined ? undefined : userOfDockerfile(text);
 }

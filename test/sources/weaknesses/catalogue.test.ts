@@ -9,7 +9,7 @@ const PROBE_CHECKS =
     " ",
   );
 const AUDIT_CHECKS =
-  "codex-sandbox-mode claude-permission-mode mcp-server-unpinned mcp-server-broad-root mcp-remote-plaintext gemini-trust devcontainer-flags devcontainer-engine-socket instruction-hidden-text hook-runs-workspace-script credentials-in-config codex-approval-policy".split(
+  "codex-sandbox-mode claude-permission-mode mcp-server-unpinned mcp-server-broad-root mcp-remote-plaintext gemini-trust sandbox-declared devcontainer-flags devcontainer-engine-socket instruction-hidden-text hook-runs-workspace-script credentials-in-config codex-approval-policy".split(
     " ",
   );
 

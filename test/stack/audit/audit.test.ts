@@ -127,6 +127,7 @@ const HOLDS: World[] = [
     { "home/.claude/settings.json": { env: { API_TOKEN: "abc" } } },
   ],
   ["hidden text", "instruction-hidden-text:workspace/CLAUDE.md", { "workspace/CLAUDE.md": "do this\u202enot that" }],
+  ["no sandbox at all", "sandbox-declared", {}],
   ["a privileged container", "devcontainer-flags:privileged", { [DEVCONTAINER]: { privileged: true } }],
   [
     "a privileged container by a flag",
@@ -201,6 +202,7 @@ const REFUTED: World[] = [
     "devcontainer-flags:privileged",
     { [DEVCONTAINER]: { capAdd: ["CHOWN"], privileged: false } },
   ],
+  ["a sandbox is declared", "sandbox-declared", { [DEVCONTAINER]: {} }],
   ["no container", "devcontainer-engine-socket", {}],
   ["no socket", "devcontainer-engine-socket", { [DEVCONTAINER]: {} }],
 ];
@@ -208,7 +210,9 @@ const REFUTED: World[] = [
 test.each(REFUTED)("what was looked for and is not there is absent: %s", async (_name, id, files) => {
   const { observations, checks } = await audit(files);
   expect(observations.find((o) => o.id === id)?.verdict).toBe("absent");
-  expect(observations.filter((o) => o.verdict === "reachable")).toEqual([]);
+  const declared = Object.hasOwn(files, DEVCONTAINER);
+  const weak = observations.filter((o) => o.verdict === "reachable" && (declared || o.id !== "sandbox-declared"));
+  expect(weak).toEqual([]);
   expect(checks.every((c) => c.status === "ran" && c.reason === "")).toBe(true);
 });
 
@@ -237,14 +241,14 @@ const BLIND: World[] = [
     { "workspace/CLAUDE.md": "x".repeat(1024 * 1024 + 1) },
   ],
   [
-    "the container is made by compose",
-    "devcontainer-flags:compose",
-    { [DEVCONTAINER]: { dockerComposeFile: "compose.yaml" } },
+    "a flag is a variable of the host",
+    "devcontainer-flags:host-pid",
+    { [DEVCONTAINER]: { runArgs: ["--pid=${localEnv:P}"] } },
   ],
   [
-    "the container is made by compose",
+    "a mount is a variable of the host",
     "devcontainer-engine-socket",
-    { [DEVCONTAINER]: { dockerComposeFile: "compose.yaml" } },
+    { [DEVCONTAINER]: { mounts: ["source=${localEnv:S},target=/s,type=bind"] } },
   ],
 ];
 

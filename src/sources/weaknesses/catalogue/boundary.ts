@@ -29,7 +29,7 @@ export const BOUNDARY: readonly Weakness[] = [
   },
   {
     id: "engine-socket-declared",
-    title: "The devcontainer declares the engine's control socket as a mount",
+    title: "The sandbox's declaration asks for the engine's control socket",
     category: "cross-boundary",
     when: { check: "devcontainer-engine-socket", verdict: ["reachable"], from: ["audit"] },
     one: "per-observation",
@@ -42,7 +42,27 @@ export const BOUNDARY: readonly Weakness[] = [
     owasp: ["LLM06:2025", "ASI02"],
     cwe: ["CWE-250", "CWE-668"],
     mitigations: ["devcontainer.remove-mount"],
-    advice: "Remove the mount from devcontainer.json and rebuild the container.",
+    advice: "Remove the mount from the file that declares it and build the sandbox anew.",
+  },
+  {
+    id: "no-sandbox-declared",
+    title: "Nothing declares a sandbox around the agents",
+    category: "cross-boundary",
+    when: { check: "sandbox-declared", verdict: ["reachable"], from: ["audit"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "No file of the stack says how its agents are confined, so each of them is as confined as its own settings make it " +
+      "and no more: what it starts has the person's files, the person's logins and the machine's network. That may be a " +
+      "choice, and it is one that nobody can review.",
+    attack: ["T1611"],
+    atlas: ["AML.T0105"],
+    owasp: ["LLM06:2025", "ASI05"],
+    cwe: ["CWE-653"],
+    mitigations: [],
+    advice:
+      "Declare a sandbox in the project, for example a devcontainer, and run the agents in it. If one is declared where " +
+      "weakdoor does not look, name it with target.declaredBy.",
   },
   {
     id: "host-service-socket-in-sandbox",

@@ -90,14 +90,14 @@ export const TOOLS: readonly Weakness[] = [
   },
   {
     id: "devcontainer-loosened",
-    title: "The devcontainer asks for a weaker sandbox than the default",
+    title: "The sandbox's declaration asks for a weaker one than the default",
     category: "tool-plane",
     when: { check: "devcontainer-flags", verdict: ["reachable"], from: ["audit"] },
     one: "per-observation",
     severity: "medium",
     explanation:
-      "An option in devcontainer.json takes away a wall that the runtime would have put up: a system-call filter, a " +
-      "namespace, or the limits of root.",
+      "An option in the file that declares the agent's sandbox takes away a wall that the runtime would have put up, or leaves one out: " +
+      "a system-call filter, a namespace, the limits of root, or the distance to the host's devices.",
     attack: ["T1611"],
     atlas: ["AML.T0105"],
     owasp: ["LLM06:2025", "ASI05"],
