@@ -32,7 +32,7 @@ export async function makeMountPoints(
     { path: declared.homePath, isDirectory: true },
     { path: declared.workspacePath, isDirectory: true },
     ...declared.resources
-      .filter(({ kind }) => kind !== "device")
+      .filter(({ kind }) => kind !== "device" && kind !== "hidden")
       .map((resource) => ({ path: resource.path, isDirectory: isDirectory(resource, clone) })),
   ];
   for (const place of places.toSorted((a, b) => a.path.length - b.path.length)) {
@@ -56,8 +56,19 @@ export function clonedAt(
   return join(root === "home" ? clone.home : clone.workspace, ...below);
 }
 
+/** A file of the host by its name, since the host's own is not looked at: `/etc/localtime`, `/srv/ca.pem`. */
+export function isFileName(path: string): boolean {
+  const name = posix.basename(path);
+  return /^[^.].*\.[A-Za-z0-9]{1,8}$/.test(name) || FILES.has(name);
+}
+
+const FILES = new Set(
+  "passwd group shadow localtime timezone hosts hostname machine-id docker kubectl .Xauthority".split(" "),
+);
+
 function isDirectory(resource: DeclaredResource, clone: Pick<Clone, "home" | "workspace">): boolean {
   if (resource.kind === "engine-socket" || resource.kind === "agent-socket") return false;
+  if (resource.kind === "host-directory") return !isFileName(resource.source);
   const source = clonedAt(resource, clone);
   return source === undefined || !existsSync(source) || statSync(source).isDirectory();
 }

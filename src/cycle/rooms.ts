@@ -11,6 +11,7 @@ import {
   type Look,
   type Mount,
   type Role,
+  type SandboxSpec,
   STRICT,
 } from "../sandbox/sandbox.ts";
 import type { Clone, Declared } from "../stack/stack.ts";
@@ -117,6 +118,12 @@ export type Opening = {
   cwd: string;
   /** Told apart from others of the same role. */
   name?: string;
+  /** Of the first process, when it is not ours alone (srt reads HOME). */
+  env?: Readonly<Record<string, string>>;
+  /** What the declaration says, where the configuration's own are not meant. */
+  limits?: SandboxSpec["limits"];
+  /** Of a tool that the driver runs with it. */
+  settings?: SandboxSpec["settings"];
 };
 
 /** Provisions, joins the gateway, and waits for the shim's first word: a sandbox that does not speak has not started. */
@@ -133,12 +140,13 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
         rootfs: image.rootfs,
         guest: image.guest,
         mounts,
-        env: {},
+        env: opening.env ?? {},
         cwd,
         uid: user.uid,
         gid: user.gid,
-        limits: config.limits,
+        limits: opening.limits ?? config.limits,
         confinement,
+        ...(opening.settings === undefined ? {} : { settings: opening.settings }),
       },
       { stateDir, clock, signal, watchdog, onCertificate: (certificate) => ground.onCertificate(certificate) },
     );

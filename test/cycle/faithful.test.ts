@@ -17,7 +17,7 @@ const row = (id: string, category: Observation["category"], verdict: Observation
 
 function seen(
   rows: Observation[],
-  plan: { narrower: { of: string; why: string }[] },
+  plan: { narrower: { of: string; why: string }[]; wider?: { of: string; why: string }[] },
   network: "none" | "has-network",
 ) {
   const checks = rows.map(({ id, category }) => ({
@@ -37,7 +37,7 @@ function seen(
     checks,
   };
   const view: View = { report, observations: rows, checks };
-  const whole = { narrower: plan.narrower } as Parameters<typeof faithful>[0]["plan"];
+  const whole = { narrower: plan.narrower, wider: plan.wider ?? [] } as Parameters<typeof faithful>[0]["plan"];
   return faithful({ network, plan: whole }, view);
 }
 
