@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
-import Docker from "dockerode";
 import { OperatorError } from "../../base/errors.ts";
 import type { Availability, Driver, DriverKind, Isolation, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { attached } from "./attached.ts";
@@ -9,7 +8,7 @@ import { containerOf } from "./container.ts";
 import { createContainer } from "./createContainer.ts";
 import { destroyContainer } from "./destroyContainer.ts";
 import { cgroupsOf, lookForContainer, shimOf } from "./dockerLooks.ts";
-import { ANSWER_MS, askEngine, type EngineFacts } from "./engine.ts";
+import { ANSWER_MS, askEngine, type EngineFacts, engineClient } from "./engine.ts";
 import { exitOf } from "./exit.ts";
 import { listOurs } from "./listOurs.ts";
 import { sightOf } from "./mountNamespace.ts";
@@ -42,7 +41,7 @@ export type DockerOptions = {
 export function dockerDriver(options: DockerOptions): Driver {
   const { runtime, socket, runDirectory } = options;
   const kind: DriverKind = `docker-${runtime}`;
-  const docker = new Docker({ socketPath: socket });
+  const docker = engineClient(socket);
   let facts = options.engine;
   /** Less than was claimed, once a start has shown it. */
   let shownLess: Isolation | undefined;
@@ -148,8 +147,7 @@ export function dockerDriver(options: DockerOptions): Driver {
     destroy,
     look(name) {
       const record = recordOf(name);
-      const engine =
-        record === undefined || record.socket === socket ? docker : new Docker({ socketPath: record.socket });
+      const engine = record === undefined || record.socket === socket ? docker : engineClient(record.socket);
       return lookForContainer(engine, name, record, ANSWER_MS);
     },
   };

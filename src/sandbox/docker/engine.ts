@@ -1,3 +1,4 @@
+import { Agent } from "node:http";
 import Docker from "dockerode";
 import { z } from "zod";
 import { errnoOf, messageOf } from "../../base/errors.ts";
@@ -25,6 +26,16 @@ export const DEFAULT_ENGINE_SOCKET = "/var/run/docker.sock";
 /** An engine may accept a connection and never answer (measured with a stopped one). */
 export const ANSWER_MS = 3_000;
 
+/** A connection for each call: one kept open from before an engine's restart would fail the first call after it. */
+export function engineClient(socket: string): Docker {
+  // The types of dockerode leave out the agent, too, which its docker-modem takes.
+  const options: Docker.DockerOptions & { agent: Agent } = {
+    socketPath: socket,
+    agent: new Agent({ keepAlive: false }),
+  };
+  return new Docker(options);
+}
+
 /** `GET /info`, within 3 s. Throws only the signal's reason. */
 export async function askEngine(socket: string, signal: AbortSignal): Promise<EngineAnswer> {
   const isPath = socket.startsWith("/");
@@ -34,8 +45,7 @@ export async function askEngine(socket: string, signal: AbortSignal): Promise<En
   }
   const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
   try {
-    const docker = new Docker({ socketPath: socket });
-    const info = Info.safeParse(await (docker as unknown as Informant).info({ abortSignal }));
+    const info = Info.safeParse(await (engineClient(socket) as unknown as Informant).info({ abortSignal }));
     if (info.success) return { status: "answers", facts: factsOf(info.data) };
     return missing(`what answers at ${socket} is no Docker engine`, "name the engine's own socket in docker.socket");
   } catch (thrown) {

@@ -48,7 +48,7 @@ export function cannotOf(
   const has = (flag: RegExp) => (registered?.args ?? []).some((arg) => flag.test(arg));
   const own = OWN[isolation].filter(({ unless }) => unless === undefined || !has(unless));
   const limits = facts?.cannot ?? [];
-  const without = has(/^--?ignore-cgroups(?:=true)?$/)
+  const without = has(/^--?(?:ignore-cgroups(?:=true)?|cgroup-manager=disabled)$/)
     ? ["memory", "cpus", "pids"].map((of) => ({
         what: `limit ${of}`,
         why: "the runtime is told to ignore control groups",
@@ -64,11 +64,8 @@ const OWN: Record<Isolation, readonly Limitation[]> = {
   container: [],
   gvisor: [
     { what: "show no_new_privs", why: "builds of before 2024 do not tell it in /proc" },
-    {
-      what: "filter system calls inside",
-      why: "gVisor's own kernel stands in its place",
-      unless: /^--?oci-seccomp(?:=true)?$/,
-    },
+    // Also with --oci-seccomp: a build of 2022 ends Node with our profile (measured).
+    { what: "filter system calls inside", why: "gVisor's own kernel stands in its place" },
     { what: "limit pids", why: `gVisor's own threads count, so it is never under ${PIDS_MIN.gvisor}` },
     {
       what: "pass unix sockets in",
