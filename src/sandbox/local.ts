@@ -130,14 +130,14 @@ export async function destroyLocal(local: Local, name: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** Names of what has a directory with our mark or a control group, and of living processes of `program`. */
+/** Names of what has a directory with our mark or a control group, and of living processes of `program` unless another backend's mark is on it: one calls the other's program. */
 export function listLocal(local: Local, program: string): string[] {
   const names = new Set([...markedDirectories(local), ...listCgroups(local.cgroups)]);
   const runs = (text: string): boolean =>
     text.split(" ").some((word) => word === program || word.endsWith(`/${program}`));
   for (const { commandLine } of findProcesses((p) => runs(p.commandLine))) {
     const name = NAME_IN_TEXT.exec(commandLine)?.[0];
-    if (name !== undefined) names.add(name);
+    if (name !== undefined && [local.kind, undefined].includes(markOf(local, name))) names.add(name);
   }
   return [...names];
 }
@@ -146,10 +146,15 @@ const NAME_IN_TEXT = /(?<![\w-])wd-[\w.-]+?-(?:target|lab|scratch)-\d+(?![\w-])/
 
 function markedDirectories(local: Local): string[] {
   if (!existsSync(local.runDirectory)) return [];
-  return readdirSync(local.runDirectory).filter((name) => {
-    const mark = join(local.runDirectory, name, MARK);
-    return name.startsWith("wd-") && existsSync(mark) && readFileSync(mark, "utf8") === local.kind;
-  });
+  return readdirSync(local.runDirectory).filter(
+    (name) => name.startsWith("wd-") && markOf(local, name) === local.kind,
+  );
+}
+
+/** The backend that made its directory; undefined when there is none. */
+function markOf(local: Local, name: string): string | undefined {
+  const mark = join(local.runDirectory, name, MARK);
+  return existsSync(mark) ? readFileSync(mark, "utf8") : undefined;
 }
 
 export function lookLocal(local: Local, name: string): Look[] {

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { bubblewrapDriver } from "../../../src/sandbox/bubblewrap/bubblewrap.ts";
 import { type Live, live, node, scratchSpec, shell } from "../../../src/sandbox/contract/fixture.ts";
 import { type Image, prepareImage } from "../../../src/sandbox/image.ts";
 import { type Driver, type SandboxSpec, STRICT } from "../../../src/sandbox/sandbox.ts";
@@ -183,6 +184,14 @@ test("a look sees srt's helpers while it lives", async () => {
       expect(living.some((line) => line.includes(helper))).toBe(true);
     expect(readFileSync(`/proc/${sandbox.pid}/status`, "utf8")).toMatch(/^NSpid:(\s+\d+){4}$/m);
     expect(readFileSync(`/proc/${sandbox.pid}/status`, "utf8")).toMatch(/^Uid:\s+1000\s+1000\s+1000\s+1000$/m);
+  });
+});
+
+test("the bubblewrap beside it does not take srt's sandbox for its own, though it runs the same program", async () => {
+  const beside = bubblewrapDriver({ runDirectory: join(root, "run") });
+  await agent(settings({}), async ({ spec }) => {
+    expect(await driver.list()).toContain(spec.name);
+    expect(await beside.list()).not.toContain(spec.name);
   });
 });
 
