@@ -60,7 +60,10 @@ export type SandboxSpec = {
   gid: number;
   limits: { memoryMiB: number; cpus: number; pids: number };
   confinement: Confinement;
-  /** For a driver that rebuilds a sandbox from the settings file of a tool (srt): its content. Others ignore it. */
+  /**
+   * For a driver that rebuilds a sandbox from the settings file of a tool (srt): its content, in which `~` is `env.HOME` and
+   * `.` is `cwd`. Others ignore it.
+   */
   settings?: Readonly<Record<string, unknown>>;
 };
 

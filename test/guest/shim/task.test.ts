@@ -35,6 +35,16 @@ test("a task sees its own environment and the proxy's address, nothing else", as
   );
 });
 
+test("inside a tool of the target a task sees what the tool made of the environment, and not our proxy", async () => {
+  const env = { http_proxy: "http://tool.example", KEY: "masked", PATH: "/tool/bin", SHLVL: "3", HOME: undefined };
+  const inherited = { env, through: ["KEY", "HOME", "PATH"] };
+  const own = { KEY: "plain", HOME: "/home/dev", PATH: "/usr/bin", OWN: "task" };
+  const { stdout } = await runTask(task(["/usr/bin/env"], { env: own }), inherited);
+  expect(new Set(stdout.trim().split("\n"))).toEqual(
+    new Set(["http_proxy=http://tool.example", "KEY=masked", "PATH=/usr/bin", "OWN=task"]),
+  );
+});
+
 test("output over the limit is cut and said to be", async () => {
   const result = await runTask(task(["/bin/sh", "-c", "yes | head -c 100000"], { outputBytesMax: 1000 }));
   expect(result.stdout.length).toBe(1000);
