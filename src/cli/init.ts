@@ -5,6 +5,7 @@ import { writeDurably } from "../base/files.ts";
 import { loadConfig } from "../config/config.ts";
 import { readEnvironment } from "../config/env.ts";
 import { CONFIG_NAME } from "../config/name.ts";
+import { declarationsOf } from "../stack/declared.ts";
 import { discover } from "../stack/discover.ts";
 import { foundLines, initialConfig } from "../stack/initialConfig.ts";
 import { EXIT, flag, text, type Verb } from "./verb.ts";
@@ -43,7 +44,7 @@ export const verb: Verb = {
     const found = await discover(roots);
     io.out(`found in ${roots.home} (home) and ${roots.workspace} (workspace):`);
     for (const line of foundLines(found)) io.out(`  ${line}`);
-    write(out, initialConfig(found, roots, dirname(out)));
+    write(out, initialConfig(found, await declarationsOf(roots), roots, dirname(out)));
     await loadConfig(out);
     io.out(`wrote ${out}`);
     io.out("next: read it, then weakdoor run");

@@ -2,18 +2,21 @@ import { basename, isAbsolute, relative } from "node:path";
 import { oneLine } from "../base/text.ts";
 import { AGENT_KINDS } from "../config/schema.ts";
 import { launchOf } from "./audit/launch.ts";
+import type { Candidate } from "./declared/choose.ts";
 import type { Discovered } from "./discover.ts";
 import type { Roots } from "./reader.ts";
 import type { McpServer } from "./servers.ts";
 
 /** The text of a first `weakdoor.yaml` for what was found, with a comment at each line; it loads as it is. */
-export function initialConfig(discovered: Discovered, roots: Roots, directory: string): string {
+export function initialConfig(
+  discovered: Discovered,
+  candidates: readonly Candidate[],
+  roots: Roots,
+  directory: string,
+): string {
   const kinds = discovered.agents.map((agent) => agent.kind);
-  const [devcontainer, ...others] = discovered.containers.filter(({ kind }) => kind === "devcontainer");
-  const declaredBy =
-    devcontainer === undefined
-      ? "none"
-      : quoted(shortest(`${roots.workspace}${devcontainer.file.slice("workspace".length)}`, directory));
+  const [chosen] = candidates.filter(({ isAgents }) => isAgents);
+  const declaredBy = chosen === undefined ? "none" : quoted(shortest(absolute(chosen.name, roots), directory));
   return `# What weakdoor studies, and how. Paths are relative to this file. Written by weakdoor init; yours to change.
 version: 1
 
@@ -32,10 +35,14 @@ stack:
 
 # The sandbox of the agents, rebuilt around the clone.
 target:
-  # auto takes the best that this machine has: docker-runsc, docker-runc, runsc, bubblewrap.
+  # auto takes what comes nearest to the declaration: the container engine, srt, or bubblewrap.
   driver: auto
-  # The file that declares the agents' sandbox; none means that they run without one.${others.length > 0 ? `\n  # Also found: ${others.map(({ file }) => oneLine(file, 100)).join(", ")}.` : ""}
+  # What declares the agents' sandbox: a devcontainer.json, compose.yaml#SERVICE, a script with docker run or bwrap in it
+  # (FILE#2 is its second command line), settings of srt or .claude/settings.json. none: they run without one.
+${declarationLines(candidates)}
   declaredBy: ${declaredBy}
+  # true rebuilds a weak one inside gVisor or a microVM: safer, but then that boundary is what is measured.
+  nest: false
 
 # The sandbox of the researcher. It must be stronger than what it studies.
 lab:
@@ -72,6 +79,25 @@ limits:
   pids: 128
   fileMiBMax: 8
 `;
+}
+
+/** Each declaration that was seen, best first, and why it is or is not the one below. */
+function declarationLines(candidates: readonly Candidate[]): string {
+  const [chosen] = candidates.filter(({ isAgents }) => isAgents);
+  const lines = candidates.map((candidate) => {
+    const isChosen = candidate === chosen;
+    const why = candidate.isAgents && !isChosen ? "also an agent's, and it comes later" : candidate.why;
+    return oneLine(`${isChosen ? "taken" : "seen "}  ${candidate.name} (${candidate.kind}): ${why}`, 240);
+  });
+  const shown = lines.slice(0, 40);
+  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more`);
+  return (shown.length > 0 ? shown : ["no declaration was seen"]).map((line) => `  #   ${line}`).join("\n");
+}
+
+function absolute(name: string, roots: Roots): string {
+  return name.startsWith("home/")
+    ? `${roots.home}${name.slice("home".length)}`
+    : `${roots.workspace}${name.slice("workspace".length)}`;
 }
 
 /** What was found, a line each; never a value of a credential. */

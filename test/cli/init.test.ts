@@ -110,3 +110,30 @@ test.each([
   expect(existsSync(join(place.directory, "weakdoor.yaml"))).toBe(false);
   expect(readdirSync(place.directory).toSorted()).toEqual(["file", "home", "workspace"]);
 });
+
+const COMPOSE = `services:
+  db:
+    image: postgres
+  agent:
+    image: our-claude
+    volumes: [".:/work"]
+`;
+
+test("it names what declares the agents' sandbox, and every other declaration that it saw", async () => {
+  await using place = tree({
+    "workspace/compose.yaml": COMPOSE,
+    "workspace/run.sh": "docker run -v $PWD:/w web\n",
+    "home/.srt-settings.json": { network: { allowedDomains: [], deniedDomains: [] } },
+  });
+  await init(place.directory, { home: "home", workspace: "workspace" });
+  const path = join(place.directory, "weakdoor.yaml");
+  expect((await loadConfig(path)).target).toMatchObject({
+    declaredBy: `${join(place.workspace, "compose.yaml")}#agent`,
+    nest: false,
+  });
+  const text = readFileSync(path, "utf8");
+  expect(text).toMatch(/# +taken +workspace\/compose\.yaml#agent \(compose\): it brings the workspace in/);
+  expect(text).toMatch(/# +seen +workspace\/compose\.yaml#db \(compose\): it does not bring the workspace in/);
+  expect(text).toMatch(/# +seen +workspace\/run\.sh \(docker-run\): it names no agent/);
+  expect(text).toMatch(/# +seen +home\/\.srt-settings\.json \(srt\): also an agent's/);
+});

@@ -71,7 +71,8 @@ async function servicesOf(reader: StackReader, file: string, original: Roots): P
     for (const each of await withOverride(reader, file))
       for (const name of serviceNames((await parseCompose(reader, each)).content)) names.add(name);
     const found: Candidate[] = [];
-    for (const service of [...names].slice(0, SERVICES_MAX)) {
+    // Compose refuses a service by any other name.
+    for (const service of [...names].filter((name) => /^[\w.-]+$/.test(name)).slice(0, SERVICES_MAX)) {
       const declared = await readCompose(reader, { file, service }, original);
       const said = `${service} ${declared.unrepeatable.map(({ what }) => what).join(" ")}`;
       const text = (await reader.text(file)) ?? "";
