@@ -32,6 +32,7 @@ const TOOLS = [
 ];
 const TEST_TOOLS = [
   { program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" },
+  { program: "clamd", package: "clamav-daemon", why: "the scanner that looks at what public sources send" },
   { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
   { program: "socat", package: "socat", why: "srt carries its proxies into its sandbox with it" },
   { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },

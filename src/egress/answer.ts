@@ -8,6 +8,8 @@ export type Answer =
       status: "refused";
       reason: Reason /** When the reason's own is not enough. */;
       sentence?: string;
+      /** For the log alone. */
+      detail?: string;
       trail: Trail;
     };
 

@@ -15,7 +15,7 @@ export type GuestResponse = { status: number; body: unknown };
 
 /** Something that must be known at once. Each becomes a leaf of the ledger. */
 export type Alarm = {
-  carrier: "fake-credential" | "canary-host" | "mcp-decoy" | "sentinel-file";
+  carrier: "fake-credential" | "canary-host" | "mcp-decoy" | "sentinel-file" | "infected-source";
   sandbox: string;
   /** Which fake, which host, which decoy: our name for it, never a value. */
   subject: string;

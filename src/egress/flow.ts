@@ -12,6 +12,7 @@ import { MODEL_BYTES_MAX, type ModelDesk } from "./model.ts";
 import type { Reason } from "./reasons.ts";
 import type { EgressRecord } from "./record.ts";
 import { send } from "./send.ts";
+import { SOURCE_BYTES_MAX, type SourceDesk } from "./source/source.ts";
 import { type Hit, searchRequest } from "./watch.ts";
 
 /** What every flow of a gateway shares. */
@@ -23,6 +24,7 @@ export type FlowParts = {
   control: Control;
   forward: ForwardParts;
   model: ModelDesk;
+  source: SourceDesk;
   clock: Clock;
   nextFlow(): number;
 };
@@ -92,7 +94,7 @@ function bytesMaxOf(decision: Decision, method: string): number {
   if (decision.verdict === "deny") return DENIED_BYTES_MAX;
   if (decision.verdict === "allow") return decision.rule.requestBytesMax;
   if (decision.authority === "broker") return brokerBytesMax(method, decision.target.path);
-  return decision.authority === "model" ? MODEL_BYTES_MAX : DENIED_BYTES_MAX;
+  return decision.authority === "model" ? MODEL_BYTES_MAX : SOURCE_BYTES_MAX;
 }
 
 type Room = { bytesMax: number; isGranted: boolean; shrinkTo(bytes: number): void };
@@ -174,7 +176,7 @@ async function act(
   const { path, query } = decision.target;
   if (decision.authority === "broker") return answerBroker({ ...request, path, query }, guest, parts.control);
   if (decision.authority === "model") return parts.model.answer({ ...request, path, query });
-  return refuse("source-not-built");
+  return parts.source.answer({ ...request, path, query, sandbox: guest.name });
 }
 
 /** Counts what a guest got wrong; a denial is no fault of form. A flood of faults is told once a turn of the loop. */

@@ -52,7 +52,7 @@ export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs
     flow: open.flow,
     status: sent.code,
     closedBy: sent.closedBy,
-    reason: sent.reason ?? (answer.status === "refused" ? answer.reason : "ok"),
+    reason: sent.reason ?? (answer.status === "refused" ? [answer.reason, answer.detail].join(" ").trim() : "ok"),
     ...answer.trail,
     bytesDown: sent.bytesDown,
     durationMs: Math.round(durationMs * 1000) / 1000,

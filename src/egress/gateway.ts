@@ -8,7 +8,7 @@ import type { Allowlist } from "./allowlist.ts";
 import type { Alarm, Gateway, GuestRequest, GuestResponse } from "./egress.ts";
 import { type GatewayChild, startChild } from "./gatewayChild.ts";
 import { type GuestEnd, guestEnd } from "./guestEnd.ts";
-import type { FromGateway, ModelRelay, Pin, Setup } from "./messages.ts";
+import type { FromGateway, ModelRelay, Pin, Setup, SourceSetup } from "./messages.ts";
 
 export type GatewayOptions = {
   cycle: string;
@@ -17,6 +17,8 @@ export type GatewayOptions = {
   allowlists: readonly Allowlist[];
   canaryHosts: readonly string[];
   model?: ModelRelay;
+  /** Where sources are kept, and what scans them; without it none is fetched. */
+  sources?: SourceSetup;
   /** Where the kill latch is: it is looked at before every request. */
   stateDir?: string;
   /** Names with a fixed address; see `Pin`. */
@@ -182,6 +184,7 @@ function setupOf(options: GatewayOptions): Setup {
     allowlists: [...options.allowlists],
     canaryHosts: options.canaryHosts.map((host) => host.toLowerCase()),
     model: options.model ?? null,
+    sources: options.sources ?? null,
     pins: [...(options.pins ?? [])],
     certificates: [...(options.certificates ?? [])],
   };

@@ -16,6 +16,7 @@ import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
 import { modelDesk } from "./model.ts";
 import { startRecord } from "./record.ts";
 import { ownResolver } from "./resolver.ts";
+import { openSources } from "./source/open.ts";
 import type { TaskDesk } from "./tasks.ts";
 
 /**
@@ -50,23 +51,28 @@ function start(setup: Setup): void {
   const { canaryHosts } = setup;
   let watching: Recogniser | null = null;
   let flows = 0;
-  const parts = {
+  const forward = {
+    vetting: { resolve: ownResolver(), pins: setup.pins, ownAddresses },
+    certificates: setup.certificates,
+    clock: systemClock,
+  };
+  const shared = {
     policy: () => ({ isLatched: isLatchSet(setup.stateDir), canaryHosts, rules }),
-    recogniser: () => watching,
     record: startRecord(
       setup.logPath,
       { cycle: setup.cycle, policyHash: hashOf({ allowlists: setup.allowlists, canaryHosts }) },
       systemClock,
     ),
-    control: link,
-    forward: {
-      vetting: { resolve: ownResolver(), pins: setup.pins, ownAddresses },
-      certificates: setup.certificates,
-      clock: systemClock,
-    },
-    model: modelDesk(setup.model, setup.certificates, systemClock),
-    clock: systemClock,
     nextFlow: () => flows++,
+  };
+  const parts = {
+    ...shared,
+    recogniser: () => watching,
+    control: link,
+    forward,
+    model: modelDesk(setup.model, setup.certificates, systemClock),
+    source: openSources(setup.sources, { ...shared, ...forward }, tell),
+    clock: systemClock,
   };
   const admit = (socket: Socket, name: string, role: Role) => {
     if (guests.has(name)) return socket.destroy();

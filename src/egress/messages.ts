@@ -36,6 +36,15 @@ export type ModelRelay = z.infer<typeof ModelRelay>;
 export const Pin = z.strictObject({ host: Name, address: z.union([z.ipv4(), z.ipv6()]) });
 export type Pin = z.infer<typeof Pin>;
 
+/** What the source fetcher works with. */
+export const SourceSetup = z.strictObject({
+  /** For quarantine and kept copies; made when it is not there. */
+  directory: z.string(),
+  /** Path of clamd's Unix socket; null: no file of a source is read. */
+  clamdSocket: z.string().nullable(),
+});
+export type SourceSetup = z.infer<typeof SourceSetup>;
+
 export const Setup = z.strictObject({
   cycle: z.string().min(1).max(100),
   logPath: z.string(),
@@ -44,6 +53,8 @@ export const Setup = z.strictObject({
   allowlists: z.array(Allowlist),
   canaryHosts: z.array(Name),
   model: ModelRelay.nullable(),
+  /** Null: sources are not fetched. */
+  sources: SourceSetup.nullable(),
   pins: z.array(Pin),
   /** PEM certificates trusted besides the system's. */
   certificates: z.array(z.string()),

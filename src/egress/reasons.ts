@@ -1,4 +1,5 @@
 import type { DenyReason } from "./decide.ts";
+import { SOURCE_FAULTS, type SourceFault } from "./source/faults.ts";
 
 /** Why a request that was allowed, or was for us, was refused all the same. */
 type RefusalReason =
@@ -15,7 +16,6 @@ type RefusalReason =
   | "task-unknown"
   | "control-too-slow"
   | "log-unwritable"
-  | "source-not-built"
   | "model-not-configured"
   | "model-request"
   | "model-budget"
@@ -25,7 +25,7 @@ type RefusalReason =
   | "upstream-broken"
   | "response-too-long";
 
-export type Reason = DenyReason | RefusalReason;
+export type Reason = DenyReason | RefusalReason | SourceFault;
 
 /** What the guest is told: a status and one sentence that says why and gives nothing of the policy away. */
 export function answerFor(reason: Reason): { status: number; sentence: string } {
@@ -42,6 +42,7 @@ export function answerFor(reason: Reason): { status: number; sentence: string } 
 const NOT_FROM_HERE = "this host may not be reached from here";
 
 const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
+  ...SOURCE_FAULTS,
   latched: [503, "everything is stopped: nothing passes"],
   "own-authority-unknown": [403, NOT_FROM_HERE],
   "own-authority-role": [403, NOT_FROM_HERE],
@@ -67,7 +68,6 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "task-unknown": [404, "no such task is waiting for a result"],
   "control-too-slow": [504, "no answer came in time"],
   "log-unwritable": [503, "the request could not be logged, so it was not made"],
-  "source-not-built": [501, "fetching by source id is not built yet: read the sources that came with the cycle"],
   "model-not-configured": [503, "no model is configured for this cycle"],
   "model-budget": [429, "the token budget of this cycle does not cover this request"],
   "name-unresolved": [502, "the host's name could not be resolved"],

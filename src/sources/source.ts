@@ -5,8 +5,8 @@ import { z } from "zod";
  * one line in `all.ts`. Someone inside a sandbox names a source by its id and fills in its parameters; the URL is made
  * here, and no text from inside gets into it but through the parameters' own patterns.
  *
- * A source does no work of its own: the gateway fetches, scans and cleans (`egress/source/`), a process without network
- * or files calls `read`. To add one: a folder with `source.ts` and `snapshot.ts`, a line in `all.ts`, and rules in
+ * A source does no work of its own: the gateway fetches and scans (`egress/source/`), and a process that holds nothing
+ * cleans and calls `read`. To add one: a folder with `source.ts` and `snapshot.ts`, a line in `all.ts`, and rules in
  * `allowlists/sources.yaml` that let through exactly the URLs it asks for. `test/sources/all.test.ts` then holds it to them.
  */
 export type Source = {

@@ -183,7 +183,7 @@ describe("denied and logged", () => {
     ["lab", { ":method": "CONNECT", ":authority": "evil.example:443" }, 403, "host-not-listed"],
     ["target", { ":authority": "model.weakdoor.internal", ":path": "/v1/messages" }, 403, "own-authority-role"],
     ["target", { ":authority": "evil.example", ":path": "/" }, 403, "role-has-no-outside"],
-    ["lab", { ":authority": "source.weakdoor.internal", ":path": "/v1/osv" }, 501, "source-not-built"],
+    ["lab", { ":authority": "source.weakdoor.internal", ":path": "/v1/osv" }, 503, "source-not-configured"],
     ["lab", { ":authority": "model.weakdoor.internal", ":path": "/v1/messages" }, 503, "model-not-configured"],
     [
       "lab",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { admittedGuest } from "../../src/egress/admitted.ts";
 import { Rule } from "../../src/egress/allowlist.ts";
+import { refuse } from "../../src/egress/answer.ts";
 import type { Control } from "../../src/egress/broker.ts";
 import { type FlowParts, serveFlow } from "../../src/egress/flow.ts";
 import type { FromGateway, ModelRelay, Pin } from "../../src/egress/messages.ts";
@@ -56,6 +57,7 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
       clock: systemClock,
     },
     model: modelDesk(options.model ?? null, certificates, systemClock),
+    source: { answer: async () => refuse("source-not-configured") },
     clock: systemClock,
     nextFlow: () => flows++,
   };

@@ -1,0 +1,31 @@
+/** Why a source was not read, and what the one inside is told of it: a status and one sentence, nothing of the policy. */
+export const SOURCE_FAULTS = {
+  "source-not-configured": [503, "this cycle fetches no sources"],
+  "source-unknown": [404, "there is no source of this id"],
+  "source-parameters": [422, "the source does not take these parameters"],
+  "source-budget": [429, "this cycle has fetched as often as it may"],
+  "source-wait": [429, "the source wants to be left alone for a while"],
+  "source-place": [403, "the source leads to a place that may not be reached from here"],
+  "source-scheme": [403, "the source leads to a place that is not reached over TLS"],
+  "source-redirect": [502, "the source redirects too often, in a circle, or to nowhere"],
+  "source-status": [502, "the source answered with an error"],
+  "source-too-slow": [504, "the source did not answer in time"],
+  "source-too-long": [502, "the source's answer was longer than is taken here"],
+  "source-broken-off": [502, "the source broke off its answer"],
+  "source-type": [502, "the source answered with another kind of file than it has"],
+  "source-encoding": [502, "the source's answer was packed in a way that is not taken here"],
+  "source-empty": [502, "the source's answer was empty"],
+  "source-not-scanned": [503, "the file could not be looked at by the virus scanner, so it was not read"],
+  "source-infected": [403, "the virus scanner found something in the file, so it was not read"],
+  "source-archive-depth": [502, "the file is an archive in an archive, deeper than is opened here"],
+  "source-archive-ratio": [502, "the file unpacks to far more than it is, so it was not read"],
+  "source-archive-count": [502, "the archive holds more files than are taken here"],
+  "source-archive-length": [502, "the archive unpacks to more than is taken here"],
+  "source-archive-name": [502, "a name in the archive leads out of it, so it was not read"],
+  "source-archive-entry": [502, "the archive holds something that is no plain file, so it was not read"],
+  "source-archive-broken": [502, "the archive is damaged"],
+  "source-unreadable": [502, "the file is not of the form that the source has"],
+  "source-not-kept": [404, "no copy of this is kept"],
+} as const satisfies Readonly<Record<string, readonly [number, string]>>;
+
+export type SourceFault = keyof typeof SOURCE_FAULTS;
