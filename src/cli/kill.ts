@@ -35,10 +35,14 @@ export const verb: Verb = {
     const startedMs = performance.now();
     const who = userInfo().username;
     const refusal = pull(stateDir, who, reason, io);
-    const swept = await untilGone(stateDir, startedMs, signal);
+    const swept = await untilGone(stateDir, startedMs, signal).catch((error: unknown) => {
+      if (!(error instanceof OperatorError) || refusal === undefined) throw error;
+      throw new OperatorError(`${error.message}; and ${refusal.message}`, refusal.hint, { cause: error });
+    });
     const { owner, watchdog } = livingIn(stateDir);
     io.out(`nothing of ours lives, after ${Math.round(performance.now() - startedMs)} ms`);
-    if (refusal !== undefined) throw refusal;
+    if (refusal !== undefined)
+      throw new OperatorError(`nothing of ours lives, but ${refusal.message}`, refusal.hint, { cause: refusal });
     for (const [what, one] of [["the cycle itself", owner] as const, ["its watchdog", watchdog] as const])
       if (one !== undefined) io.out(`${what}, pid ${one.pid}, has yet to end`);
     await writeDown(stateDir, { who, reason, swept }, io);
@@ -59,7 +63,7 @@ function pull(stateDir: string, who: string, reason: string, io: Io): OperatorEr
     const { watchdog } = livingIn(stateDir);
     if (watchdog !== undefined) process.kill(watchdog.pid, "SIGTERM");
     return new OperatorError(
-      `nothing of ours lives, but ${thrown.message}`,
+      thrown.message,
       "put the disk right before another cycle starts: nothing keeps it from starting",
       { cause: thrown },
     );

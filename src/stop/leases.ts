@@ -27,7 +27,7 @@ export function leaseWatch(
   nowMs: () => number = () => performance.now(),
 ): (entries: readonly JournalEntry[]) => string | undefined {
   const startedMs = nowMs();
-  let last = "";
+  let last = "null";
   let progressedMs = startedMs;
   let creates = new Map<string, number>();
   return (entries) => {

@@ -151,6 +151,19 @@ describe("the kill switch", () => {
     await expect(provision(driver(), fakeSpec(cycle, 2), options({ watchdog }))).rejects.toThrow("no watchdog");
     expect(pids).toHaveLength(1);
   });
+
+  test("a watchdog that is stopped is one too, and what was made as it fell silent is ended", async () => {
+    await using watchdog = await startWatchdog({ stateDir: state, cycle, answerMs: 300 });
+    const making = provision(driver({ createDelayMs: 300 }), fakeSpec(cycle), options({ watchdog }));
+    await expect.poll(() => pids.length, { interval: 5 }).toBe(1);
+    process.kill(watchdog.process.pid, "SIGSTOP");
+    await expect(making).rejects.toThrow("no watchdog answers");
+    expect(alive()).toEqual([]);
+    await expect(provision(driver(), fakeSpec(cycle, 2), options({ watchdog }))).rejects.toThrow("no watchdog");
+    expect(pids).toHaveLength(1);
+    expect(certificates).toMatchObject([{ status: "destroyed" }]);
+    process.kill(watchdog.process.pid, "SIGCONT");
+  });
 });
 
 describe("a survivor is an error, not a quiet stop", () => {

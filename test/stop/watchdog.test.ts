@@ -10,6 +10,7 @@ import { OperatorError, Stopped } from "../../src/base/errors.ts";
 import { destroyAll } from "../../src/stop/destroyAll.ts";
 import type { OpenEntry } from "../../src/stop/journal.ts";
 import { setLatch } from "../../src/stop/latch.ts";
+import type { Leases } from "../../src/stop/leases.ts";
 import { isAlive, killProcess, processId } from "../../src/stop/processes.ts";
 import { liveCycles, startWatchdog } from "../../src/stop/startWatchdog.ts";
 import type { ProcessId } from "../../src/stop/stop.ts";
@@ -30,9 +31,9 @@ afterEach(() => {
 
 type Owner = { child: ChildProcess; watchdog: ProcessId; pids: ProcessId[] };
 
-async function startOwner(staleMs: number): Promise<Owner> {
+async function startOwner(staleMs: number, leases: Partial<Leases> = {}): Promise<Owner> {
   const script = resolve(import.meta.dirname, "../support/owner.ts");
-  const child = spawn(process.execPath, [script, state, cycle, String(staleMs)], {
+  const child = spawn(process.execPath, [script, state, cycle, String(staleMs), JSON.stringify(leases)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const [line] = (await once(child.stdout, "data")) as [Buffer];
@@ -93,6 +94,18 @@ describe("the watchdog kills all that its owner left, recorded or not", () => {
     owner.child.kill("SIGKILL");
   });
 
+  test.each<[string, Partial<Leases>, string]>([
+    ["a create of it hangs past its deadline", { createGraceMs: 200 }, "has hung"],
+    ["it does not get on", { stepMs: 1_500 }, "has not moved"],
+    ["its cycle lives too long", { cycleMs: 1_500 }, "has lived for over"],
+  ])("when the owner's heart beats, and %s", async (_, leases, cause) => {
+    const owner = await startOwner(60_000, leases);
+    owner.child.stdin?.write("hang\n");
+    await allDead(owner, 10_000);
+    expect((await report(owner)).cause).toMatch(new RegExp(`lives but is stuck: .*${cause}`));
+    owner.child.kill("SIGKILL");
+  });
+
   test("when the state directory is taken away", async () => {
     const owner = await startOwner(60_000);
     await expect.poll(() => statSync(join(state, "journal.jsonl")).size).toBeGreaterThan(100);
@@ -129,6 +142,19 @@ test("its owner is told when it dies", async () => {
   killProcess(watchdog.process);
   expect(await watchdog.died).toBe("the watchdog died");
   expect(await watchdog.isAlive()).toBe(false);
+});
+
+test("one that is stopped exists and does not answer: it counts as none, and going home it is ended", async () => {
+  const watchdog = await startWatchdog({ stateDir: state, cycle, answerMs: 300 });
+  process.kill(watchdog.process.pid, "SIGSTOP");
+  expect(isAlive(watchdog.process)).toBe(true);
+  expect(await watchdog.isAlive()).toBe(false);
+  process.kill(watchdog.process.pid, "SIGCONT");
+  await expect.poll(() => watchdog.isAlive(), { timeout: 5_000 }).toBe(true);
+  process.kill(watchdog.process.pid, "SIGSTOP");
+  expect(await watchdog.died).toBe("the watchdog does not answer");
+  killProcess(watchdog.process);
+  await watchdog.done();
 });
 
 test("a second owner of one state directory is refused", async () => {
@@ -174,6 +200,21 @@ describe("destroying all", () => {
     const done = await destroyAll(doom([entry({ isBorn: false, deadline })]));
     expect(done.isComplete).toBe(true);
     expect(performance.now() - start).toBeGreaterThan(290);
+  });
+
+  test("one at an outside service is never called gone, and it is said when its lease ends it", async () => {
+    const child = spawn("sleep", ["300"], { stdio: "ignore" });
+    await once(child, "spawn");
+    const id = processId(child.pid ?? 0);
+    const hints = { leaseEndsWithinMs: 120_000 };
+    const before = Date.now();
+    const done = await destroyAll(doom([entry({ processes: id ? [id] : [], isBorn: false, hints })]));
+    expect(done).toMatchObject({ isComplete: false, sandboxes: [{ status: "not-looked" }] });
+    const [said] = done.sandboxes;
+    const endsAt = /its lease ends it at (\S+)/.exec(said?.status === "not-looked" ? said.reason : "")?.[1] ?? "";
+    expect(Date.parse(endsAt) - before).toBeGreaterThanOrEqual(120_000);
+    expect(Date.parse(endsAt) - before).toBeLessThan(150_000);
+    expect(id !== undefined && isAlive(id)).toBe(false);
   });
 
   test("what cannot be ended in time is named, not taken for dead", async () => {

@@ -1,16 +1,23 @@
 import { spawn } from "node:child_process";
 import { appendEntry } from "../../src/stop/journal.ts";
+import type { Leases } from "../../src/stop/leases.ts";
 import { processId } from "../../src/stop/processes.ts";
 import { startWatchdog } from "../../src/stop/startWatchdog.ts";
 
 /**
  * A cycle reduced to what the watchdog sees of it, to be run as a process of its own and then mistreated:
- * `owner.ts STATE CYCLE STALE_MS`. Its sandbox and its gateway are detached sleeps that ignore its end, as leaked ones do. Prints
- * one JSON line with their pids; a line `block` on its standard input blocks its event loop, `done` ends it well.
+ * `owner.ts STATE CYCLE STALE_MS [LEASES]`. Its sandbox and its gateway are detached sleeps that ignore its end, as leaked ones do. Prints
+ * one JSON line with their pids; a line `block` on its standard input blocks its event loop, `hang` begins a create that never ends, `done` ends it well.
  */
-const [stateDir = "", cycle = "", staleMs = ""] = process.argv.slice(2);
+const [stateDir = "", cycle = "", staleMs = "", leases = "{}"] = process.argv.slice(2);
 
-const watchdog = await startWatchdog({ stateDir, cycle, staleMs: Number(staleMs), heartbeatMs: 50 });
+const watchdog = await startWatchdog({
+  stateDir,
+  cycle,
+  staleMs: Number(staleMs),
+  heartbeatMs: 50,
+  leases: JSON.parse(leases) as Partial<Leases>,
+});
 const name = `wd-${cycle}-lab-1`;
 const at = new Date().toISOString();
 const gateway = leak("sleep");
@@ -26,9 +33,25 @@ console.log(JSON.stringify({ watchdog: watchdog.process, pids: [gateway, recorde
 
 for await (const line of process.stdin) {
   if (String(line).includes("block")) for (;;);
+  if (String(line).includes("hang")) hang();
   if (String(line).includes("done")) break;
 }
 await watchdog.done();
+
+function hang(): void {
+  const now = new Date();
+  const deadline = new Date(now.getTime() + 100).toISOString();
+  const scratch = `wd-${cycle}-scratch-1`;
+  appendEntry(stateDir, {
+    kind: "intent",
+    cycle,
+    name: scratch,
+    driver: "fake",
+    hints: {},
+    at: now.toISOString(),
+    deadline,
+  });
+}
 
 function leak(argv0: string): number {
   const child = spawn("sleep", ["300"], { argv0, detached: true, stdio: "ignore" });
