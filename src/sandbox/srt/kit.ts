@@ -1,14 +1,14 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, cp, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { chmod, copyFile, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { errnoOf, OperatorError } from "../../base/errors.ts";
 import { exec, TOOL_PATH } from "../../base/exec.ts";
 import { GUEST_DIR } from "../../guest/wire.ts";
+import type { Mount } from "../sandbox.ts";
 
 /**
- * What srt is and calls, as one directory that is mounted read-only at KIT_DIR: the package as npm installed it with the
- * packages it depends on, and the host's bwrap, socat, ripgrep and bash with their own loader and libraries, so that they
+ * What srt is and calls, mounted read-only at KIT_DIR: the package as npm installed it with the packages it depends on, and the host's bwrap, socat, ripgrep and bash with their own loader and libraries, so that they
  * run on any root file system.
  */
 export const KIT_DIR = "/.srt";
@@ -49,26 +49,39 @@ export async function findParts(packageDirectory?: string): Promise<Found> {
   return { status: "found", parts: { packageDirectory: directory, version: manifest.version, tools } };
 }
 
-/** Fills `directory`, which must not exist. Throws OperatorError when a package that srt depends on is not installed. */
-export async function makeKit(directory: string, { packageDirectory, tools }: Parts): Promise<void> {
-  for (const part of ["bin", "lib", "libexec"]) await mkdir(join(directory, part), { recursive: true });
-  await Promise.all([
-    carryPackage(packageDirectory, SRT_PACKAGE, join(directory, "node_modules")),
-    ...Object.entries(tools).map(([name, path]) => carryTool(directory, name, path)),
-    // It looks for its tools with `which`, and the root file system may have none.
-    symlink(`${GUEST_DIR}/busybox`, join(directory, "bin/which")),
-  ]);
+/**
+ * Makes it in `directory`, which must not exist, and says what is to be mounted. The packages are mounted from where npm put
+ * them. Throws OperatorError when one that srt depends on is not installed, or not readable to the sandbox's user.
+ */
+export async function makeKit(directory: string, { packageDirectory, tools }: Parts): Promise<Mount[]> {
+  for (const part of ["bin", "lib", "libexec", "node_modules"])
+    await mkdir(join(directory, part), { recursive: true });
+  const packages = await packagesOf(packageDirectory, SRT_PACKAGE);
+  for (const name of packages.keys()) await mkdir(join(directory, "node_modules", name), { recursive: true });
+  await carryTools(directory, tools);
+  // It looks for its tools with `which`, and the root file system may have none.
+  await symlink(`${GUEST_DIR}/busybox`, join(directory, "bin/which"));
   await makeReadable(directory);
+  return [
+    { kind: "bind", source: directory, path: KIT_DIR, mode: "ro" },
+    ...[...packages].map(([name, source]): Mount => {
+      return { kind: "bind", source, path: `${KIT_DIR}/node_modules/${name}`, mode: "ro" };
+    }),
+  ];
 }
 
-async function carryTool(directory: string, name: string, path: string): Promise<void> {
-  const { loader, libraries } = await linked(path);
-  for (const library of [loader, ...libraries])
-    await copyFile(library, join(directory, "lib", basename(library)), constants.COPYFILE_FICLONE);
-  await copyFile(path, join(directory, "libexec", name), constants.COPYFILE_FICLONE);
-  const run = `${KIT_DIR}/lib/${basename(loader)} --library-path ${KIT_DIR}/lib ${KIT_DIR}/libexec/${name}`;
-  await writeFile(join(directory, "bin", name), `#!${GUEST_DIR}/busybox sh\nexec ${run} "$@"\n`);
-  await chmod(join(directory, "bin", name), 0o755);
+async function carryTools(directory: string, tools: Parts["tools"]): Promise<void> {
+  const files = new Map<string, string>();
+  const links = Object.entries(tools).map(async ([name, path]) => {
+    const { loader, libraries } = await linked(path);
+    for (const library of [loader, ...libraries]) files.set(join("lib", basename(library)), library);
+    files.set(join("libexec", name), path);
+    const run = `${KIT_DIR}/lib/${basename(loader)} --library-path ${KIT_DIR}/lib ${KIT_DIR}/libexec/${name}`;
+    await writeFile(join(directory, "bin", name), `#!${GUEST_DIR}/busybox sh\nexec ${run} "$@"\n`, { mode: 0o755 });
+  });
+  await Promise.all(links);
+  const copies = [...files].map(([to, from]) => copyFile(from, join(directory, to), constants.COPYFILE_FICLONE));
+  await Promise.all(copies);
 }
 
 async function linked(program: string): Promise<{ loader: string; libraries: string[] }> {
@@ -83,22 +96,20 @@ async function linked(program: string): Promise<{ loader: string; libraries: str
 const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()).default({}) });
 type Manifest = z.infer<typeof Manifest>;
 
-/** The package and, beside it, all that it depends on; npm's nesting is not kept, since of these packages none is there twice. */
-async function carryPackage(directory: string, name: string, modules: string): Promise<void> {
+/** By name, where the package lies and all that it depends on; what lies within it comes with it. npm's nesting is not kept otherwise, since of these packages none is there twice. */
+async function packagesOf(directory: string, name: string): Promise<Map<string, string>> {
   const manifest = await manifestOf(directory);
   if (manifest === undefined) throw new OperatorError(`${directory} is no npm package`, INSTALL_HINT);
-  await cp(directory, join(modules, name), { recursive: true, mode: constants.COPYFILE_FICLONE, filter: isRun });
+  if (((await stat(join(directory, "package.json"))).mode & 0o004) === 0)
+    throw new OperatorError(`${directory} can be read by its owner alone`, `chmod -R a+rX ${directory}`);
+  const packages = new Map([[name, directory]]);
   for (const dependency of Object.keys(manifest.dependencies)) {
     const found = await installed(dependency, directory);
     if (found === undefined) throw new OperatorError(`${name} needs ${dependency}`, INSTALL_HINT);
-    await carryPackage(found, dependency, modules);
+    if (found.startsWith(`${directory}/`)) continue;
+    for (const [further, place] of await packagesOf(found, dependency)) packages.set(further, place);
   }
-}
-
-/** Source maps, types, documents and what is for other systems stay behind. */
-function isRun(path: string): boolean {
-  if (basename(path) === "node_modules") return false;
-  return !/\.(map|md|exe|[cm]?ts)$/.test(path) && !["/srt-win", "/test", "/docs"].some((end) => path.endsWith(end));
+  return packages;
 }
 
 async function manifestOf(directory: string): Promise<Manifest | undefined> {
@@ -130,12 +141,9 @@ async function onPath(tool: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Whatever the umask was, and however npm left it: the sandbox's user is not the owner. */
+/** Whatever the umask was: the sandbox's user is not the owner. */
 async function makeReadable(root: string): Promise<void> {
   await chmod(root, 0o755);
-  for (const entry of await readdir(root, { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isDirectory()) await chmod(path, 0o755);
-    else if (entry.isFile()) await chmod(path, (await stat(path)).mode | (extname(path) === "" ? 0o555 : 0o444));
-  }
+  for (const entry of await readdir(root, { withFileTypes: true, recursive: true }))
+    if (!entry.isSymbolicLink()) await chmod(join(entry.parentPath, entry.name), 0o755);
 }

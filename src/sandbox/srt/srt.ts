@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, openSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -123,17 +123,18 @@ async function create(local: Local, { spec, parts, place }: Plan, signal: AbortS
   const { directory, cgroups } = place;
   const kit = join(directory, "kit");
   await mkdir(kit);
-  await makeKit(kit, parts);
+  const kitMounts = await makeKit(kit, parts);
   signal.throwIfAborted();
-  const settings = settingsOf(spec);
-  writeFileSync(join(kit, "settings.json"), JSON.stringify(settings), { mode: 0o444 });
-  const mounts = [...spec.mounts, ...toolMounts(kit, spec)];
+  const settingsPath = join(kit, "settings.json");
+  writeFileSync(settingsPath, JSON.stringify(settingsOf(spec)));
+  chmodSync(settingsPath, 0o444);
+  const mounts = [...spec.mounts, ...kitMounts, ...toolMounts(kit, spec)];
   const root = await makeOwnRoot({ ...spec, mounts }, join(directory, "root"), signal);
   const filterPath = join(directory, "filter.bpf");
   writeFileSync(filterPath, nestedFilter());
   signal.throwIfAborted();
-  const within_ = { root, settingsPath: `${KIT_DIR}/settings.json` };
-  const argv = roomArgv("bwrap", spec, within_, { isRoot: isRoot() });
+  const inside = { root, settingsPath: `${KIT_DIR}/settings.json` };
+  const argv = roomArgv("bwrap", spec, inside, { isRoot: isRoot() });
   const filter = openSync(filterPath, "r");
   let linked: Linked;
   try {
@@ -150,12 +151,11 @@ async function create(local: Local, { spec, parts, place }: Plan, signal: AbortS
   }
 }
 
-/** The kit, and the tools of it at the places where the settings look for them. */
+/** The kit's tools at the places where the settings look for them. */
 function toolMounts(kit: string, spec: SandboxSpec): Mount[] {
-  const wanted = wantedTools(settingsOf(spec)).map(({ tool, path }): Mount => {
+  return wantedTools(settingsOf(spec)).map(({ tool, path }): Mount => {
     return { kind: "bind", source: join(kit, "bin", tool), path, mode: "ro" };
   });
-  return [{ kind: "bind", source: kit, path: KIT_DIR, mode: "ro" }, ...wanted];
 }
 
 /**

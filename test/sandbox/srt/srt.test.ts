@@ -223,6 +223,17 @@ test("without the package it is missing, with what brings it, and a create says 
   await expect(without.create(scratchSpec(fixture()), signal)).rejects.toThrow(/sandbox-runtime/);
 });
 
+test("a package that is there without what it depends on is refused, and nothing is left", async () => {
+  const packageDirectory = join(root, "alone");
+  mkdirSync(packageDirectory);
+  const manifest = { version: "0.0.1", dependencies: { "wd-no-such-package": "1" } };
+  writeFileSync(join(packageDirectory, "package.json"), JSON.stringify(manifest), { mode: 0o644 });
+  const alone = srtDriver({ runDirectory: join(root, "run4"), packageDirectory });
+  const spec = scratchSpec(fixture());
+  await expect(alone.create(spec, signal)).rejects.toThrow(/needs wd-no-such-package/);
+  expect(existsSync(join(root, "run4", spec.name))).toBe(false);
+});
+
 test("where control groups cannot be used, what is not limited is named", () => {
   const cgroups = { status: "unusable", reason: "not here" } as const;
   const named = srtDriver({ runDirectory: join(root, "run3"), cgroups }).cannot.map(({ what }) => what);
