@@ -1,10 +1,8 @@
 import { chmodSync, mkdirSync } from "node:fs";
-import type { Socket } from "node:net";
 import { join } from "node:path";
-import { type Duplex, pipeline } from "node:stream";
 import { errnoOf, messageOf, OperatorError, throwIfStopped } from "../base/errors.ts";
-import { isUntouched, socketPair } from "../sandbox/socketPair.ts";
 import type { Allowlist } from "./allowlist.ts";
+import { asSocket, followChannel } from "./attach.ts";
 import type { Alarm, Gateway, GuestRequest, GuestResponse } from "./egress.ts";
 import { type GatewayChild, startChild } from "./gatewayChild.ts";
 import { type GuestEnd, guestEnd } from "./guestEnd.ts";
@@ -147,33 +145,6 @@ async function take(message: FromGateway, { child, guests, served, refused, opti
     case "done":
       return;
   }
-}
-
-/** When the channel closes here, the gateway is told to let go of it; when the guest is gone, it is closed here. */
-function followChannel(channel: Duplex, end: GuestEnd, drop: () => void): void {
-  let why = "its channel closed";
-  channel.once("error", (error) => {
-    why = `its channel broke: ${messageOf(error)}`;
-  });
-  channel.once("close", () => {
-    end.end(why);
-    drop();
-  });
-  void end.guest.closed.then(() => channel.destroy());
-}
-
-/**
- * A socket that the gateway process can be given: the channel itself where that is one, so that its bytes never pass
- * through CONTROL; else one end of a pair whose other end CONTROL joins to the channel.
- */
-async function asSocket(channel: Duplex): Promise<Socket> {
-  if (isUntouched(channel)) return channel;
-  const { near, far } = await socketPair();
-  // Either side's end is the other's, and is seen as the channel's.
-  pipeline(channel, far, () => channel.destroy());
-  pipeline(far, channel, () => channel.destroy());
-  channel.once("close", () => far.destroy());
-  return near;
 }
 
 function setupOf(options: GatewayOptions): Setup {

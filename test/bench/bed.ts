@@ -6,6 +6,7 @@ import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
 import { type Image, prepareImage } from "../../src/sandbox/image.ts";
 import type { Driver, DriverKind, Mount, Sandbox, SandboxSpec } from "../../src/sandbox/sandbox.ts";
 import { type ScratchBroker, scratchBroker } from "../../src/sandbox/scratchBroker.ts";
+import { type Engine, startEngine } from "../support/engine.ts";
 
 /** What the benches stand on: one temporary directory, and what sandboxes are made of, prepared once and in no figure. */
 export type Bed = AsyncDisposable & {
@@ -16,7 +17,9 @@ export type Bed = AsyncDisposable & {
   signal: AbortSignal;
   /** A directory below `home` that is not there yet. */
   fresh(name: string): string;
-  driver(kind: DriverKind): Driver;
+  /** Those of a Docker engine start one of our own, once; it ends with the bed. */
+  driver(kind: DriverKind): Promise<Driver>;
+  engine(): Promise<Engine>;
   spec(): SandboxSpec;
 };
 
@@ -29,7 +32,8 @@ export async function makeBed(): Promise<Bed> {
   const cache = join(home, "cache");
   const image = await prepareImage(cache);
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  const found = drivers({ runDirectory: join(home, "run") });
+  let engine: Promise<Engine> | undefined;
+  const engineOf = () => (engine ??= startEngine());
   let names = 0;
   return {
     home,
@@ -37,13 +41,22 @@ export async function makeBed(): Promise<Bed> {
     image,
     signal,
     fresh: (name) => join(home, `${name}${++names}`),
-    driver(kind) {
+    async driver(kind) {
+      const runDirectory = join(home, "run");
+      const socket = kind.startsWith("docker-") ? (await engineOf()).socket : undefined;
+      const found = drivers({ runDirectory, ...(socket === undefined ? {} : { dockerSocket: socket }) });
       const driver = found.find((candidate) => candidate.kind === kind);
       if (driver === undefined) throw new Error(`no driver ${kind}`);
+      const availability = await driver.check(signal);
+      if (availability.status === "missing") throw new Error(`${kind}: ${availability.reason}`);
       return driver;
     },
+    engine: engineOf,
     spec: () => scratchSpec({ image, signal, cycle: `bench${process.pid}` }, { mounts: MOUNTS }),
-    [Symbol.asyncDispose]: async () => rmSync(home, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      await (await engine)?.stop();
+      rmSync(home, { recursive: true, force: true });
+    },
   };
 }
 

@@ -42,7 +42,7 @@ async function certifiedMs(bed: Bed): Promise<number> {
   const endAll = () => Promise.all(alive.map((one) => one.end()));
   try {
     for (let i = 0; i < SANDBOXES; i++) {
-      const one = await provision(bed.driver("bubblewrap"), bed.spec(), {
+      const one = await provision(await bed.driver("bubblewrap"), bed.spec(), {
         stateDir,
         clock: systemClock,
         signal: bed.signal,

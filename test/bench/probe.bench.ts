@@ -15,7 +15,7 @@ export const probe: Bench = {
 const RUNS = 7;
 
 async function probeIn(kind: "bubblewrap" | "runsc", atMostMs: number, bed: Bed): Promise<Measured> {
-  await using live = await liveSandbox(bed.driver(kind), bed.spec(), bed.signal);
+  await using live = await liveSandbox(await bed.driver(kind), bed.spec(), bed.signal);
   const { broker } = live;
   const host = await hostFacts();
   const probing = () => milliseconds(() => probed(broker, host));

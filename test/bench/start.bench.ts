@@ -33,7 +33,7 @@ async function bubblewrap(bed: Bed): Promise<Measured> {
   const { root, spec } = await bareRoot(bed);
   const places = ["--ro-bind", root.path, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"];
   const argv = ["bwrap", "--unshare-all", "--die-with-parent", ...places, "--ro-bind", spec.guest, GUEST_DIR];
-  const measured = await beside(bed, bed.driver("bubblewrap"), () => firstLineMs([...argv, "--", ...ONE_LINE]));
+  const measured = await beside(bed, await bed.driver("bubblewrap"), () => firstLineMs([...argv, "--", ...ONE_LINE]));
   const goal = { text: "at most 150 ms", isMet: (value: number) => value <= 150 };
   return { name: "start bubblewrap, create to hello", unit: "ms", ...measured, goal };
 }
@@ -50,7 +50,7 @@ async function runsc(bed: Bed): Promise<Measured> {
   return {
     name: "start runsc, create to hello",
     unit: "ms",
-    ...(await beside(bed, bed.driver("runsc"), bare)),
+    ...(await beside(bed, await bed.driver("runsc"), bare)),
     goal: null,
   };
 }
