@@ -12,7 +12,8 @@ import { MODEL_BYTES_MAX, type ModelDesk } from "./model.ts";
 import type { Reason } from "./reasons.ts";
 import type { EgressRecord } from "./record.ts";
 import { send } from "./send.ts";
-import { SOURCE_BYTES_MAX, type SourceDesk } from "./source/source.ts";
+import { SOURCE_BYTES_MAX } from "./source/open.ts";
+import type { SourceDesk } from "./source/source.ts";
 import { type Hit, searchRequest } from "./watch.ts";
 
 /** What every flow of a gateway shares. */

@@ -1,19 +1,8 @@
 import { z } from "zod";
 import { oneLine } from "../../base/text.ts";
-import { type Source, SourceDocument } from "../../sources/source.ts";
+import type { Source } from "../../sources/source.ts";
 import { contentOf, Unreadable } from "./content.ts";
-import { Removed } from "./invisible.ts";
-
-/** What came of reading one file. It crosses from the reading process to the gateway, which checks its shape. */
-export const Read = z.discriminatedUnion("status", [
-  z.strictObject({
-    status: z.literal("read"),
-    documents: z.array(SourceDocument).max(20_000),
-    removed: Removed,
-  }),
-  z.strictObject({ status: z.literal("unreadable"), reason: z.string().max(300) }),
-]);
-export type Read = z.infer<typeof Read>;
+import type { Read } from "./reading.ts";
 
 /** Reads a file of a source. Never throws for what is in the file. */
 export function readFile(source: Source, mediaType: string, bytes: Uint8Array): Read {

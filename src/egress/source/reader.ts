@@ -5,7 +5,7 @@ import { exec } from "../../base/exec.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Source } from "../../sources/source.ts";
 import { jsonOf } from "../body.ts";
-import { Read } from "./read.ts";
+import { Read } from "./reading.ts";
 
 /** Reads a file, or bytes of ours, as a source has it. Rejects with the signal's reason, and when the file is not there. */
 export type Reader = (

@@ -42,8 +42,6 @@ const FetchBody = z.strictObject({
 });
 type FetchBody = z.infer<typeof FetchBody>;
 
-export const SOURCE_BYTES_MAX = 4 * 1024;
-
 /** Fetches that a cycle may make; copies that are young enough are not counted. */
 const FETCHES_MAX = 200;
 const AT_ONCE_MAX = 4;
