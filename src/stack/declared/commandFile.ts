@@ -92,8 +92,14 @@ function wordsOf(line: string, { file, original }: { file: string; original: Roo
   if (line.length > LINE_CHARACTERS_MAX)
     throw new OperatorError(`${file}: a command line of ${line.length} characters`, "name another file");
   const known = { original, pwd: original.workspace };
+  const commands: string[] = [];
+  const plain = substitutions(line, commands);
   try {
-    return parse(substitutions(line), (name) => conventional(name, known) ?? withDefault(name, known));
+    return parse(plain, (name) => {
+      const command = commands[Number(/^__command_(\d+)$/.exec(name)?.[1] ?? "NaN")];
+      if (command !== undefined) return marked(`$(${command})`);
+      return conventional(name, known) ?? withDefault(name, known);
+    });
   } catch (thrown) {
     if (!(thrown instanceof Error) || !thrown.message.startsWith("Bad substitution")) throw thrown;
     throw new OperatorError(`${file}: ${oneLine(thrown.message, 120)}`, "correct the command line", {
@@ -109,12 +115,12 @@ function withDefault(name: string, known: { original: Roots; pwd: string }): str
 }
 
 /** The commands inside a command: those that ask for the directory or the user are known, any other is not run. */
-function substitutions(line: string): string {
+function substitutions(line: string, commands: string[]): string {
   return line.replace(/\$\(((?:[^()]|\([^()]*\))*)\)|`([^`]*)`/g, (_whole, inner?: string, ticks?: string) => {
     const command = (inner ?? ticks ?? "").trim().replace(/\s+/g, " ").replaceAll('"', "");
     if (/^(pwd( -P)?|git rev-parse --show-toplevel|realpath \.)$/.test(command)) return "${PWD}";
     if (/^id -(u|g|ru|rg)$/.test(command)) return "${UID}";
-    return `\${$(${command.replace(/[{}$'\\]/g, "_").slice(0, 60)})}`;
+    return `\${__command_${commands.push(command.slice(0, 60)) - 1}}`;
   });
 }
 
