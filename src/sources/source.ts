@@ -163,3 +163,10 @@ export function dataOf(content: Content): unknown {
   if (content.kind !== "data") throw new TypeError(`values were expected, and a ${content.kind} came`);
   return content.value;
 }
+
+/** A page with something to read; one that shows nothing without its scripts is not what the source was. */
+export function pageOf(content: Content): Extract<Content, { kind: "page" }> {
+  if (content.kind !== "page") throw new TypeError(`a page was expected, and ${content.kind} came`);
+  if (content.text === "") throw new TypeError("the page shows nothing without its scripts");
+  return content;
+}

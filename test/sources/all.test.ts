@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { loadAllowlist } from "../../src/egress/allowlist.ts";
 import { decide } from "../../src/egress/decide.ts";
+import { nothingRemoved } from "../../src/egress/source/invisible.ts";
+import { readFile } from "../../src/egress/source/read.ts";
 import { SOURCES } from "../../src/sources/all.ts";
 import type { Source } from "../../src/sources/source.ts";
 
@@ -74,6 +76,20 @@ describe.each(SOURCES.map((source) => [source.id, source] as const))("%s", (id, 
     }
   });
 });
+
+test.each(SOURCES.map((source) => [source.id, source] as const))(
+  "%s's excerpt is in the form of the source",
+  (_, source) => {
+    const { mediaType, body, writtenOn } = source.snapshot;
+    const read = readFile(source, mediaType, Buffer.from(body));
+    if (read.status === "unreadable") throw new Error(read.reason);
+    expect(read.documents.length).toBeGreaterThan(0);
+    for (const { id, title, text } of read.documents) expect([id, title, text].every((one) => one !== "")).toBe(true);
+    expect(read.removed).toEqual(nothingRemoved());
+    expect(writtenOn).toMatch(/^20\d\d-\d\d-\d\d$/);
+    expect(readFile(source, mediaType, Buffer.from("<p hidden>{}</p>"))).toMatchObject({ status: "unreadable" });
+  },
+);
 
 test("what parameters ask for is picked out of a source that is fetched whole", () => {
   const documents = ["T1611", "T1552", "T1552.001"].map((name) => ({

@@ -7,7 +7,7 @@ import { type Removed, visible } from "./invisible.ts";
 
 /** Elements that a page's text is not in. */
 const NO_TEXT =
-  "script,style,template,noscript,iframe,object,embed,applet,svg,math,canvas,audio,video,head>:not(title),link,meta,base,frame,frameset";
+  "script,style,template,noscript,iframe,object,embed,applet,svg,math,canvas,audio,video,frame,frameset";
 const UNSHOWN = "[hidden],[aria-hidden=true],input[type=hidden],dialog:not([open]),datalist";
 const UNSHOWN_STYLES = [
   /(?:^|;)display:none/,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MIB } from "../patterns.ts";
-import { defineSource, documentOf } from "../source.ts";
+import { defineSource, documentOf, pageOf } from "../source.ts";
 import { SNAPSHOT } from "./snapshot.ts";
 
 /** NIST's page on the AI Risk Management Framework: what has been published, and what it asks for. There is no machine-readable feed. */
@@ -23,7 +23,7 @@ export const NIST_AI_RMF = defineSource({
   freshness: { reuseHours: 24 * 7, staleDays: 200 },
   snapshot: SNAPSHOT,
   read(content) {
-    if (content.kind !== "page") throw new TypeError(`a page was expected, and ${content.kind} came`);
-    return [documentOf({ id: "nist-ai-rmf", title: content.title, text: [content.text] })];
+    const { title, text } = pageOf(content);
+    return [documentOf({ id: "nist-ai-rmf", title, text: [text] })];
   },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MIB } from "../patterns.ts";
-import { defineSource, documentOf } from "../source.ts";
+import { defineSource, documentOf, pageOf } from "../source.ts";
 import { SNAPSHOT } from "./snapshot.ts";
 
 /**
@@ -44,7 +44,7 @@ export const OWASP_LLM = defineSource({
   freshness: { reuseHours: 24 * 7, staleDays: 200 },
   snapshot: SNAPSHOT,
   read(content) {
-    if (content.kind !== "page") throw new TypeError(`a page was expected, and ${content.kind} came`);
-    return [documentOf({ id: "owasp-llm", title: content.title, text: [content.text] })];
+    const { title, text } = pageOf(content);
+    return [documentOf({ id: "owasp-llm", title, text: [text] })];
   },
 });
