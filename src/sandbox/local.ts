@@ -144,7 +144,8 @@ export function listLocal(local: Local, program: string): string[] {
 
 const NAME_IN_TEXT = /(?<![\w-])wd-[\w.-]+?-(?:target|lab|scratch)-\d+(?![\w-])/;
 
-function markedDirectories(local: Local): string[] {
+/** Names of what has a directory with our mark in this run directory. */
+export function markedDirectories(local: Local): string[] {
   if (!existsSync(local.runDirectory)) return [];
   return readdirSync(local.runDirectory).filter(
     (name) => name.startsWith("wd-") && markOf(local, name) === local.kind,

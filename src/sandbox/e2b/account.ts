@@ -1,5 +1,5 @@
 import { Sandbox } from "@e2b/code-interpreter";
-import { ALL_TRAFFIC, NotFoundError } from "e2b";
+import { ALL_TRAFFIC, AuthenticationError, NotFoundError, RateLimitError, SandboxError } from "e2b";
 import { z } from "zod";
 import { sleep } from "../../base/clock.ts";
 import { messageOf, OperatorError } from "../../base/errors.ts";
@@ -23,11 +23,16 @@ export type Marks = Readonly<Record<string, string>>;
 
 export type Listed = { id: string; marks: Marks };
 
+/** E2B said no, so there is no machine. Any other failure leaves that open. */
+export class Refused extends OperatorError {
+  override readonly name = "Refused";
+}
+
 export type Account = {
-  /** Denied all traffic from its first moment on, killed and never paused when its lease runs out. */
+  /** Denied all traffic from its first moment on, killed and never paused when its lease runs out. Throws Refused or OperatorError. */
   create(template: string, marks: Marks, leaseMs: number): Promise<Machine>;
-  /** All that bear these marks, running and paused, page by page. */
-  list(marks: Marks, timeoutMs: number): Promise<Listed[]>;
+  /** All that bear these marks, running and paused, page by page. Tried anew while it fails, until the deadline. */
+  list(marks: Marks, deadlineMs: number): Promise<Listed[]>;
   /** Whether there is one of this id. */
   isThere(id: string, timeoutMs: number): Promise<boolean>;
   renew(id: string, leaseMs: number): Promise<void>;
@@ -57,7 +62,7 @@ export function openAccount({ apiKey, apiUrl, sandboxUrl }: AccountOptions): Acc
     debug: false,
     requestTimeoutMs,
   });
-  const account: Account = {
+  return {
     async create(template, metadata, leaseMs) {
       const made: unknown = await Sandbox.create(template, {
         ...within(CREATE_MS),
@@ -68,27 +73,28 @@ export function openAccount({ apiKey, apiUrl, sandboxUrl }: AccountOptions): Acc
         allowInternetAccess: false,
         network: { denyOut: [ALL_TRAFFIC], allowPublicTraffic: false },
         lifecycle: { onTimeout: "kill" },
+      }).catch((thrown: unknown) => {
+        throw asCreateError(thrown);
       });
       const { sandboxId: id, sandboxDomain, envdAccessToken, trafficAccessToken } = Created.parse(made);
       const url = sandboxUrl ?? `https://49983-${id}.${sandboxDomain}`;
       return { id, url, accessToken: envdAccessToken, trafficToken: trafficAccessToken };
     },
-    async list(marks, timeoutMs) {
-      const pages = Sandbox.list({
-        ...within(timeoutMs),
-        query: { metadata: { ...marks }, state: ["running", "paused"] },
-      });
-      const found: Listed[] = [];
-      for (let page = 0; pages.hasNext; page++) {
-        if (page === PAGES_MAX) throw new OperatorError("E2B's list does not end", "see E2B's status page");
-        for (const one of await pages.nextItems()) {
-          // Also where a server does not filter: what is not ours is never touched.
-          if (Object.entries(marks).every(([name, value]) => one.metadata[name] === value))
-            found.push({ id: one.sandboxId, marks: one.metadata });
+    list: (marks, deadlineMs) =>
+      persistently(deadlineMs, async (leftMs) => {
+        const query = { metadata: { ...marks }, state: ["running" as const, "paused" as const] };
+        const pages = Sandbox.list({ ...within(leftMs), query });
+        const found: Listed[] = [];
+        for (let page = 0; pages.hasNext; page++) {
+          if (page === PAGES_MAX) throw new OperatorError("E2B's list does not end", "see E2B's status page");
+          for (const one of await pages.nextItems()) {
+            // Also where a server does not filter: what is not ours is never touched.
+            if (Object.entries(marks).every(([name, value]) => one.metadata[name] === value))
+              found.push({ id: one.sandboxId, marks: one.metadata });
+          }
         }
-      }
-      return found;
-    },
+        return found;
+      }),
     async isThere(id, timeoutMs) {
       try {
         await Sandbox.getInfo(id, within(timeoutMs));
@@ -100,26 +106,34 @@ export function openAccount({ apiKey, apiUrl, sandboxUrl }: AccountOptions): Acc
     },
     renew: (id, leaseMs) => Sandbox.setTimeout(id, leaseMs, within(Math.min(RENEW_MS, leaseMs))),
     async kill(id, deadlineMs) {
-      const endsAtMs = performance.now() + deadlineMs;
-      for (;;) {
-        const leftMs = Math.max(1, Math.ceil(endsAtMs - performance.now()));
-        try {
-          // False when it is gone already.
-          await Sandbox.kill(id, within(leftMs));
-          return;
-        } catch (thrown) {
-          if (performance.now() + PAUSE_MS >= endsAtMs)
-            throw new OperatorError(
-              `E2B does not kill ${id}: ${messageOf(thrown)}`,
-              "its lease ends it in any case",
-              {
-                cause: thrown,
-              },
-            );
-        }
-        await sleep(PAUSE_MS);
-      }
+      // False when it is gone already.
+      await persistently(deadlineMs, (leftMs) => Sandbox.kill(id, within(leftMs)));
     },
   };
-  return account;
+}
+
+/** Anew while it fails, until the deadline; then what it failed with last. A key that is refused is so the next time, too. */
+async function persistently<T>(deadlineMs: number, call: (leftMs: number) => Promise<T>): Promise<T> {
+  const endsAtMs = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await call(Math.max(1, Math.ceil(endsAtMs - performance.now())));
+    } catch (thrown) {
+      if (thrown instanceof AuthenticationError || performance.now() + PAUSE_MS >= endsAtMs) throw thrown;
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** A TypeError of the client's is no bug of ours: it throws one when E2B's answer lacks a field, or none came. */
+function asCreateError(thrown: unknown): OperatorError {
+  const said = `E2B made no sandbox that can be used: ${messageOf(thrown)}`;
+  if (!isRefusal(thrown)) return new OperatorError(said, "see E2B's status page", { cause: thrown });
+  return new Refused(said, "see e2b.keyEnv and e2b.template, and the limits of the account", { cause: thrown });
+}
+
+function isRefusal(thrown: unknown): boolean {
+  if (thrown instanceof AuthenticationError || thrown instanceof RateLimitError) return true;
+  const status = thrown instanceof SandboxError ? (thrown.statusCode ?? 0) : 0;
+  return status >= 400 && status < 500 && status !== 408;
 }

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -16,7 +15,6 @@ export const Order = z.strictObject({
   }),
   argv: z.array(z.string()).min(1),
   leaseMs: z.number().positive(),
-  renewMs: z.number().positive(),
 });
 export type Order = z.infer<typeof Order>;
 
@@ -27,10 +25,9 @@ export const STARTED = "started\n";
 export const KILL_MS = 2_500;
 
 /** The same file as source and, compiled, in the published package. */
-export const CARRIER_PATH = fileURLToPath(
+const CARRIER_PATH = fileURLToPath(
   new URL(`./carrierProcess.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url),
 );
-export const CARRIER_PROGRAM = basename(CARRIER_PATH);
 
 /** Resolves once the guest's first process runs. Throws OperatorError with what it said when it does not. */
 export async function startCarrier(name: string, order: Order, signal: AbortSignal): Promise<Linked> {

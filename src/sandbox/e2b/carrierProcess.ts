@@ -1,12 +1,12 @@
 import { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { sleep } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { openAccount } from "./account.ts";
 import { CONTROL_FD, KILL_MS, Order, STARTED } from "./carrier.ts";
 import { openDaemon } from "./daemon.ts";
 import { startRemote } from "./remote.ts";
+import { renewed } from "./renewed.ts";
 
 /**
  * Stands on this machine for one sandbox at E2B: its standard input and output are the guest's, it alone renews the lease,
@@ -37,31 +37,21 @@ process.exit(why === "" ? 0 : 1);
 async function carry(): Promise<string> {
   const [cmd, ...args] = order.argv;
   if (cmd === undefined) throw new Error("nothing to start");
+  renewed(
+    () => account.renew(order.machine.id, order.leaseMs),
+    order.leaseMs,
+    (reason) => void process.stderr.write(`the lease was not renewed: ${reason}\n`),
+  );
   const guest = await startRemote(daemon, {
     argv: [cmd, ...args],
     onStderr: (chunk) => void process.stderr.write(chunk),
   });
   control.write(STARTED);
-  void renew();
   // Whichever way breaks, the guest's end or the other way says so, too.
   const input = pipeline(process.stdin, guest.stdin).then(() => guest.ended);
   await Promise.race([pipeline(guest.stdout, process.stdout), input]);
   const ended = await guest.ended;
   return ended.status === "broken" ? ended.reason : "";
-}
-
-/** A renewal that fails is tried anew well within the lease; when none goes through, the lease ends it, which is the point of it. */
-async function renew(): Promise<void> {
-  for (let waitMs = order.renewMs; ; ) {
-    await sleep(waitMs);
-    try {
-      await account.renew(order.machine.id, order.leaseMs);
-      waitMs = order.renewMs;
-    } catch (thrown) {
-      process.stderr.write(`the lease was not renewed: ${messageOf(thrown)}\n`);
-      waitMs = order.renewMs / 4;
-    }
-  }
 }
 
 function firstLine(socket: Socket): Promise<string> {

@@ -1,17 +1,20 @@
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { OperatorError } from "../../base/errors.ts";
-import { claim, destroyLocal, type Local, listLocal, sandboxOf } from "../local.ts";
+import { errnoOf, messageOf, OperatorError } from "../../base/errors.ts";
+import { claim, destroyLocal, type Local, markedDirectories, sandboxOf } from "../local.ts";
 import { look, processesOf } from "../looks.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { type Account, type AccountOptions, DEFAULT_API_URL, openAccount } from "./account.ts";
-import { ANSWER_MS, answers, lookForId, lookTwice } from "./asking.ts";
-import { CARRIER_PROGRAM, KILL_MS, startCarrier } from "./carrier.ts";
-import { type Machine, openDaemon } from "./daemon.ts";
+import { ANSWER_MS, answers } from "./asking.ts";
+import { startCarrier } from "./carrier.ts";
+import { openDaemon } from "./daemon.ts";
 import { proveClosed } from "./egress.ts";
+import { BrokenStream } from "./frames.ts";
 import { furnish } from "./furnish.ts";
-import { marksOf, nameOf, ownMarks } from "./marks.ts";
+import { LEASE_SLACK_MS, machinesOf } from "./machines.ts";
+import { nameOf, ownMarks } from "./marks.ts";
+import { renewed } from "./renewed.ts";
 
 /**
  * Sandboxes at E2B (e2b.dev), an outside service: a Firecracker virtual machine on a machine of theirs. Never chosen unless the
@@ -36,11 +39,6 @@ export type E2bOptions = {
 
 const LEASE_MS = 120_000;
 const LIST_APART_MS = 5_000;
-/** How long a create that is aborted is still waited for: E2B makes the machine whether or not we hang up. */
-const ABORT_WAIT_MS = 2_000;
-/** On top of the lease, for E2B to act on it. */
-const LEASE_SLACK_MS = 10_000;
-
 const THEIRS = "the machine's template sets it";
 
 const CANNOT: Driver["cannot"] = [
@@ -67,70 +65,45 @@ export function e2bDriver(options: E2bOptions): Driver {
     runDirectory,
     cgroups: { status: "unusable", reason: "its processes are on a machine of E2B's" },
   };
-  /** Ids of the machines that were made here, by name: the list may not show them yet, or any more. */
-  const known = new Map<string, Set<string>>();
   const credentials = (): AccountOptions => {
     if (apiKey === undefined) throw missingKey(keyEnv);
     return { apiKey, apiUrl, ...(sandboxUrl === undefined ? {} : { sandboxUrl }) };
   };
   const account = (): Account => openAccount(credentials());
-  const remember = (name: string, id: string): void => {
-    known.set(name, (known.get(name) ?? new Set()).add(id));
-  };
-  const listed = (name: string, timeoutMs: number) => account().list(marksOf(runDirectory, name), timeoutMs);
+  const machines = machinesOf({
+    account,
+    runDirectory,
+    template: options.template,
+    leaseMs,
+    listApartMs: options.listApartMs ?? LIST_APART_MS,
+  });
 
-  /** The channel first, then whatever bears the name over there; the machine of a lost reply is found by its marks alone. */
+  /** The channel first, then whatever bears the name over there. */
   async function destroy(name: string): Promise<void> {
     await destroyLocal(local, name);
-    const endsAtMs = performance.now() + KILL_MS;
-    const found = await listed(name, KILL_MS);
-    for (const { id } of found) remember(name, id);
-    const leftMs = Math.max(1, endsAtMs - performance.now());
-    const ids = [...(known.get(name) ?? [])];
-    const outcomes = await Promise.allSettled(ids.map((id) => account().kill(id, leftMs)));
-    const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    await machines.kill(name);
   }
 
   async function start(spec: SandboxSpec, directory: string, signal: AbortSignal): Promise<Sandbox> {
-    const machine = await createMachine(spec.name, signal);
+    const machine = await machines.create(spec.name, signal);
+    signal.throwIfAborted();
     const daemon = openDaemon(machine);
     const stage = join(directory, "stage");
+    const renewing = renewed(() => account().renew(machine.id, leaseMs), leaseMs);
     try {
       mkdirSync(stage);
       const { tools, argv } = await furnish(daemon, spec, stage, signal);
       await proveClosed(daemon, tools, signal);
-      const order = { account: credentials(), machine, argv: [...argv], leaseMs, renewMs: leaseMs / 3 };
+      const order = { account: credentials(), machine, argv: [...argv], leaseMs };
       const linked = await startCarrier(spec.name, order, signal);
       const { pid } = linked.child;
       if (pid === undefined) throw new Error("the carrier has no process id");
       const sandbox = sandboxOf(local, spec, linked, pid, () => destroy(spec.name));
       return { ...sandbox, hints: hintsOf(leaseMs) };
     } finally {
+      renewing.stop();
       daemon.close();
       for (const path of [stage, `${stage}.tar.gz`]) await rm(path, { recursive: true, force: true });
-    }
-  }
-
-  /** Not hung up on at once when aborted: a machine whose id is known is one that can be killed. */
-  async function createMachine(name: string, signal: AbortSignal): Promise<Machine> {
-    const made = account().create(options.template, marksOf(runDirectory, name), leaseMs);
-    const given = Promise.withResolvers<never>();
-    let timer: NodeJS.Timeout | undefined;
-    const onAbort = (): void => {
-      timer = setTimeout(() => given.reject(signal.reason), ABORT_WAIT_MS);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      const machine = await Promise.race([made, given.promise]);
-      remember(name, machine.id);
-      signal.throwIfAborted();
-      return machine;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      // One that comes later still is found by its marks, or dies of its lease.
-      made.then(({ id }) => remember(name, id)).catch(() => undefined);
     }
   }
 
@@ -164,17 +137,10 @@ export function e2bDriver(options: E2bOptions): Driver {
     },
     async list() {
       const over = await account().list(ownMarks(runDirectory), ANSWER_MS);
-      return [
-        ...new Set([...listLocal(local, CARRIER_PROGRAM), ...over.flatMap(({ marks }) => nameOf(marks) ?? [])]),
-      ];
+      return [...new Set([...markedDirectories(local), ...over.flatMap(({ marks }) => nameOf(marks) ?? [])])];
     },
     destroy,
-    async look(name) {
-      const looks = [look("e2b processes here", () => processesOf(name))];
-      looks.push(await lookTwice(() => listed(name, ANSWER_MS), options.listApartMs ?? LIST_APART_MS));
-      for (const id of known.get(name) ?? []) looks.push(await lookForId(account(), id));
-      return looks;
-    },
+    look: async (name) => [look("e2b processes here", () => processesOf(name)), ...(await machines.look(name))],
   };
 }
 
@@ -191,12 +157,9 @@ function withoutKey(keyEnv: string): Availability {
   return { status: "missing", reason, hint };
 }
 
-/** What E2B refuses is for a person to put right; a fault of our own keeps its stack. */
+/** What breaks between here and there is for a person to look into; a fault of our own keeps its stack. */
 function asOperatorError(thrown: unknown, name: string): unknown {
-  if (!(thrown instanceof Error) || thrown instanceof OperatorError) return thrown;
-  if (thrown instanceof ReferenceError || (thrown instanceof TypeError && thrown.message !== "fetch failed"))
-    return thrown;
-  return new OperatorError(`E2B does not start ${name}: ${thrown.message}`, "see E2B's status page", {
-    cause: thrown,
-  });
+  if (!(thrown instanceof BrokenStream || errnoOf(thrown) !== undefined)) return thrown;
+  const message = `E2B does not start ${name}: ${messageOf(thrown)}`;
+  return new OperatorError(message, "see E2B's status page", { cause: thrown });
 }

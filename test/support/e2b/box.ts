@@ -42,7 +42,7 @@ export async function makeBox(template: Template): Promise<Box> {
   const id = processId(pid);
   if (id === undefined) throw new Error("the box ended as it started");
   const box = boxOf(id);
-  if (template.boot !== undefined) box.start(["sh", "-c", template.boot], {}).unref();
+  if (template.boot !== undefined) await once(box.start(["sh", "-c", template.boot], {}).stdout, "data");
   return box;
 }
 

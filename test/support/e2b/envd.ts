@@ -69,9 +69,8 @@ async function start({ box, processes, faults }: Inside, request: IncomingMessag
   child.stdin.on("error", () => undefined);
   response.writeHead(200, { "content-type": "application/connect+json" });
   const send = async (message: unknown, flags = 0): Promise<void> => {
-    if (response.destroyed) return;
-    if (!response.write(encodeFrame(message, flags)))
-      await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (response.destroyed || response.writableEnded) return;
+    if (!response.write(encodeFrame(message, flags))) await drained(response);
   };
   await send({ event: { start: { pid } } });
   let sent = 0;
@@ -96,6 +95,17 @@ async function start({ box, processes, faults }: Inside, request: IncomingMessag
   });
   await send({}, END_OF_STREAM);
   response.end();
+}
+
+/** Or closed. Two may wait for it at once, for as long as nobody reads. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off("drain", settle).off("close", settle);
+      resolve();
+    };
+    response.once("drain", settle).once("close", settle);
+  });
 }
 
 function breakOff(response: ServerResponse, { streamEnd }: Faults): void {

@@ -25,7 +25,13 @@ export type FakeE2b = {
   stop(): Promise<void>;
 };
 
-export type Living = { id: string; metadata: Record<string, string>; state: "running" | "paused" };
+export type Living = {
+  id: string;
+  metadata: Record<string, string>;
+  state: "running" | "paused";
+  /** What was started in it and still runs. */
+  processes: Processes;
+};
 
 type Machine = Living & {
   box: Box;
@@ -33,7 +39,6 @@ type Machine = Living & {
   startedAtMs: number;
   endsAtMs: number;
   timer: NodeJS.Timeout | undefined;
-  processes: Processes;
 };
 
 type CreateBody = {
