@@ -3,6 +3,7 @@ import { exec } from "../base/exec.ts";
 import { ProbeReport } from "../guest/observation.ts";
 import type { ProbeRequest } from "../guest/probe/request.ts";
 import { GUEST_DIR, PROXY_PORT } from "../guest/wire.ts";
+import { KIT_DIR } from "../sandbox/srt/kit.ts";
 
 /**
  * CONTROL's side of measuring. The probe itself lives in guest/probe and runs inside; here its answer is taken apart
@@ -23,8 +24,14 @@ export type Carrier = (requestJson: string) => Promise<{
   isTimedOut: boolean;
 }>;
 
-/** What every sandbox of ours holds besides the stack: the guest runtime, the shim's proxy, process 1, and the shim that starts the probe. */
-export const OUR_MACHINERY: readonly string[] = [GUEST_DIR, `tcp:127.0.0.1:${PROXY_PORT}`, "proc:1", "proc:parent"];
+/** What a sandbox of ours holds besides the stack: the guest runtime, srt where it is run, the shim's proxy, process 1, and the shim that starts the probe. */
+export const OUR_MACHINERY: readonly string[] = [
+  GUEST_DIR,
+  KIT_DIR,
+  `tcp:127.0.0.1:${PROXY_PORT}`,
+  "proc:1",
+  "proc:parent",
+];
 
 export type Facts = Pick<ProbeRequest, "vantage"> & Partial<ProbeRequest>;
 

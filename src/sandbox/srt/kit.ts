@@ -1,11 +1,10 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { errnoOf, OperatorError } from "../../base/errors.ts";
 import { exec, TOOL_PATH } from "../../base/exec.ts";
 import { GUEST_DIR } from "../../guest/wire.ts";
-import type { Mount } from "../sandbox.ts";
 
 /**
  * What srt is and calls, mounted read-only at KIT_DIR: the package as npm installed it with the packages it depends on, and the host's bwrap, socat, ripgrep and bash with their own loader and libraries, so that they
@@ -49,25 +48,22 @@ export async function findParts(packageDirectory?: string): Promise<Found> {
   return { status: "found", parts: { packageDirectory: directory, version: manifest.version, tools } };
 }
 
-/**
- * Makes it in `directory`, which must not exist, and says what is to be mounted. The packages are mounted from where npm put
- * them. Throws OperatorError when one that srt depends on is not installed, or not readable to the sandbox's user.
- */
-export async function makeKit(directory: string, { packageDirectory, tools }: Parts): Promise<Mount[]> {
-  for (const part of ["bin", "lib", "libexec", "node_modules"])
-    await mkdir(join(directory, part), { recursive: true });
-  const packages = await packagesOf(packageDirectory, SRT_PACKAGE);
-  for (const name of packages.keys()) await mkdir(join(directory, "node_modules", name), { recursive: true });
+/** Makes it in `directory`, which must not exist. Throws OperatorError when a package that srt depends on is not installed, or not readable to the sandbox's user. */
+export async function makeKit(directory: string, { packageDirectory, tools }: Parts): Promise<void> {
+  for (const part of ["bin", "lib", "libexec"]) await mkdir(join(directory, part), { recursive: true });
   await carryTools(directory, tools);
   // It looks for its tools with `which`, and the root file system may have none.
   await symlink(`${GUEST_DIR}/busybox`, join(directory, "bin/which"));
+  const packages = await packagesOf(packageDirectory, SRT_PACKAGE);
+  for (const [name, place] of packages) await carryPackage(place, join(directory, "node_modules", name));
   await makeReadable(directory);
-  return [
-    { kind: "bind", source: directory, path: KIT_DIR, mode: "ro" },
-    ...[...packages].map(([name, source]): Mount => {
-      return { kind: "bind", source, path: `${KIT_DIR}/node_modules/${name}`, mode: "ro" };
-    }),
-  ];
+}
+
+/** Hard links cost nothing, and nobody inside may write through one; but they do not cross file systems, and not everyone may make them. */
+async function carryPackage(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  const { code } = await exec(["cp", "-al", "--", from, to]);
+  if (code !== 0) await cp(from, to, { recursive: true, force: true, mode: constants.COPYFILE_FICLONE });
 }
 
 async function carryTools(directory: string, tools: Parts["tools"]): Promise<void> {
@@ -141,9 +137,12 @@ async function onPath(tool: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Whatever the umask was: the sandbox's user is not the owner. */
+/** Whatever the umask was: the sandbox's user is not the owner. The packages' files may be links to npm's own and are left as they are. */
 async function makeReadable(root: string): Promise<void> {
   await chmod(root, 0o755);
-  for (const entry of await readdir(root, { withFileTypes: true, recursive: true }))
-    if (!entry.isSymbolicLink()) await chmod(join(entry.parentPath, entry.name), 0o755);
+  const linked = join(root, "node_modules");
+  for (const entry of await readdir(root, { withFileTypes: true, recursive: true })) {
+    const isLeft = entry.isSymbolicLink() || (entry.isFile() && entry.parentPath.startsWith(linked));
+    if (!isLeft) await chmod(join(entry.parentPath, entry.name), 0o755);
+  }
 }

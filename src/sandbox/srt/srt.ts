@@ -123,12 +123,12 @@ async function create(local: Local, { spec, parts, place }: Plan, signal: AbortS
   const { directory, cgroups } = place;
   const kit = join(directory, "kit");
   await mkdir(kit);
-  const kitMounts = await makeKit(kit, parts);
+  await makeKit(kit, parts);
   signal.throwIfAborted();
   const settingsPath = join(kit, "settings.json");
   writeFileSync(settingsPath, JSON.stringify(settingsOf(spec)));
   chmodSync(settingsPath, 0o444);
-  const mounts = [...spec.mounts, ...kitMounts, ...toolMounts(kit, spec)];
+  const mounts = [...spec.mounts, ...toolMounts(kit, spec)];
   const root = await makeOwnRoot({ ...spec, mounts }, join(directory, "root"), signal);
   const filterPath = join(directory, "filter.bpf");
   writeFileSync(filterPath, nestedFilter());
@@ -151,11 +151,10 @@ async function create(local: Local, { spec, parts, place }: Plan, signal: AbortS
   }
 }
 
-/** The kit's tools at the places where the settings look for them. */
+/** The kit, and its tools at the places where the settings look for them. */
 function toolMounts(kit: string, spec: SandboxSpec): Mount[] {
-  return wantedTools(settingsOf(spec)).map(({ tool, path }): Mount => {
-    return { kind: "bind", source: join(kit, "bin", tool), path, mode: "ro" };
-  });
+  const wanted = wantedTools(settingsOf(spec)).map(({ tool, path }) => ({ source: join(kit, "bin", tool), path }));
+  return [{ source: kit, path: KIT_DIR }, ...wanted].map((place) => ({ kind: "bind", ...place, mode: "ro" }));
 }
 
 /**
