@@ -103,10 +103,12 @@ function written(form: Form, weak: Weak): [Record<string, unknown>, string] | un
     case "devcontainer with compose": {
       const dockerComposeFile = "compose.yaml";
       const devcontainer = { "workspace/.devcontainer.json": { dockerComposeFile, service: "agent" } };
-      return compose && [{ ...devcontainer, "workspace/compose.yaml": compose }, "auto"];
+      if (compose === undefined) return undefined;
+      return [{ ...devcontainer, "workspace/compose.yaml": compose }, "auto"];
     }
     case "compose":
-      return compose && [{ "workspace/compose.yaml": compose }, "workspace/compose.yaml#agent"];
+      if (compose === undefined) return undefined;
+      return [{ "workspace/compose.yaml": compose }, "workspace/compose.yaml#agent"];
     case "docker run":
       if (weak.flag === undefined) return undefined;
       return [{ "workspace/run.sh": `docker run ${weak.flag} -v $PWD:/work img\n` }, "workspace/run.sh"];
