@@ -1,5 +1,6 @@
 import { inert } from "../../base/text.ts";
 import type { Source, SourceDocument } from "../../sources/source.ts";
+import { age } from "./age.ts";
 import type { Removed } from "./invisible.ts";
 
 /**
@@ -22,7 +23,6 @@ export type Origin =
 
 const TEXT_CHARACTERS_MAX = 64 * 1024;
 const DOCUMENT_CHARACTERS_MAX = 16 * 1024;
-const DAY_MS = 86_400_000;
 
 export function frame({ source, documents, offset, origin, removed, now }: Framed): string {
   const shown: string[] = [];
@@ -72,10 +72,4 @@ function wordsOf(origin: Origin): string {
 function ageOf(origin: Origin, source: Source, now: Date): string {
   const { days, isStale } = age(origin.kind === "snapshot" ? origin.writtenOn : origin.checkedAt, source, now);
   return `${days} days${isStale ? `, stale: over the ${source.freshness.staleDays} days that this source stays fresh` : ""}`;
-}
-
-/** @param from ISO 8601. What lies in the future, after a jump of the clock, is stale: nothing can be said of it. */
-export function age(from: string, source: Source, now: Date): { days: number; isStale: boolean } {
-  const days = Math.floor((now.getTime() - Date.parse(from)) / DAY_MS);
-  return { days, isStale: days < 0 || days > source.freshness.staleDays };
 }

@@ -103,7 +103,8 @@ function prune(texts: string, entries: string, all: { name: string; provenance: 
     if (name.endsWith(".json") && !used.has(name)) unlinkIfThere(join(texts, name));
 }
 
-function provenanceOf(path: string): Provenance | undefined {
+/** Undefined when it is not there, or not of our shape. */
+export function provenanceOf(path: string): Provenance | undefined {
   const bytes = readIfThere(path);
   return bytes === undefined ? undefined : Provenance.safeParse(jsonOf(bytes)).data;
 }
