@@ -54,11 +54,13 @@ export async function loadConfig(path: string): Promise<Config> {
           ? declaredBy
           : declaration(directory, declaredBy, at("target", "declaredBy")),
     },
-    docker: {
-      ...file.docker,
-      ...(file.docker.socket === undefined ? {} : { socket: resolve(directory, file.docker.socket) }),
-    },
+    docker: { ...file.docker, ...socketAt(directory, file.docker.socket) },
+    clamav: socketAt(directory, file.clamav.socket),
   };
+}
+
+function socketAt(directory: string, socket: string | undefined): { socket?: string } {
+  return socket === undefined ? {} : { socket: resolve(directory, socket) };
 }
 
 async function readConfigBytes(path: string): Promise<Buffer> {

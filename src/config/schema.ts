@@ -146,6 +146,12 @@ export const ConfigFile = z.strictObject({
     })
     .prefault({}),
   e2b: E2b.prefault({}),
+  clamav: z
+    .strictObject({
+      /** clamd's Unix socket. Without one no file of a public source is read. */
+      socket: Path.optional(),
+    })
+    .prefault({}),
   limits: Limits.prefault({}),
 });
 export type ConfigFile = z.infer<typeof ConfigFile>;

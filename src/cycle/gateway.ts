@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { refusalOf } from "../base/errors.ts";
 import { loadMasterKey } from "../canaries/key.ts";
@@ -16,13 +17,14 @@ const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.me
 
 /** Starts the gateway, tells it this clone's fakes, and writes it into the journal, so that the watchdog can cut it first. */
 export async function openGateway(ground: Ground, messages: Broker, clone: Copy): Promise<Gateway> {
-  const { cycle, stateDir, runDir, signal, clock } = ground;
+  const { config, cycle, stateDir, runDir, signal, clock } = ground;
   const gateway = await startGateway({
     cycle,
     runDirectory: runDir,
     allowlists: [await loadAllowlist(SOURCES, clock.now())],
     canaryHosts: [canaryHostOf(cycle)],
     ...(ground.model === undefined ? {} : { model: ground.model }),
+    sources: { directory: join(stateDir, "sources"), clamdSocket: config.clamav.socket ?? null },
     stateDir,
     onRequest: (request) => messages.onRequest(request),
     onAlarm: ground.onAlarm,

@@ -46,6 +46,7 @@ test("the shortest file gets every default, and absolute paths", async () => {
     findings: { threshold: "high" },
     schedule: { timeZone: "UTC", catchUp: "one" },
     docker: {},
+    clamav: {},
   });
   expect(config.stack.agents).toContain("codex");
   expect(config.sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -70,11 +71,13 @@ intended: [{ observation: "workspace-writable:*", why: it is what the agent is f
 findings: { threshold: medium }
 schedule: { cron: "0 4 * * 1-5", timeZone: Europe/Berlin, catchUp: none }
 docker: { socket: /run/docker.sock }
+clamav: { socket: run/clamd.ctl }
 limits: { memoryMiB: 1024, cpus: 1.5, pids: 200, fileMiBMax: 4 }
 `),
   );
   expect(config.target.declaredBy).toBe(join(directory, "workspace/.devcontainer/devcontainer.json"));
   expect(config.limits).toEqual({ memoryMiB: 1024, cpus: 1.5, pids: 200, fileMiBMax: 4 });
+  expect(config.clamav).toEqual({ socket: join(directory, "run/clamd.ctl") });
 });
 
 describe("a mistake is named with its line, its value and the remedy", () => {
