@@ -1,5 +1,5 @@
 import { chmodSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type ContractCase, hold, type Live, live, node, shell, withDirectory } from "./fixture.ts";
 import { type SystemCall, writeSystemCall } from "./systemCall.ts";
 
@@ -102,7 +102,34 @@ export const CONFINEMENT_CASES: readonly ContractCase[] = [
         hold(Number(stdout) < 10, `${stdout.trim()} processes are seen`);
       }),
   },
+  {
+    name: "what stops it is out of its sight: no directory that it was made from, no socket of the host, no descriptor of its maker",
+    needs: [],
+    run: (driver, fixture) =>
+      live(driver, fixture, {}, async ({ broker }) => {
+        // What it was made from lies in the state directory, beside the latch, the heartbeat and the gateway's socket.
+        const above = [fixture.image.rootfs, fixture.image.guest].map((path) => dirname(path));
+        const { stdout } = await shell(
+          broker,
+          `ls -d ${above.map((path) => `'${path}'`).join(" ")} 2>&-
+           ls -l /proc/self/fd /proc/1/fd | sed -n 's/.* \\([0-9]*\\) -> \\(.*\\)/\\1 \\2/p'
+           sed 1d /proc/net/unix`,
+        );
+        const lines = stdout.split("\n").filter((line) => line !== "");
+        const strange = lines.filter((line) => !OWN_DESCRIPTOR.test(line) && !NAMELESS_SOCKET.test(line));
+        hold(strange.length === 0, `it sees ${strange.slice(0, 5).join(", ")}`);
+        hold(
+          lines.some((line) => OWN_DESCRIPTOR.test(line)),
+          "no descriptor is seen at all",
+        );
+      }),
+  },
 ];
+
+/** Number and what it is: standard ones only, and 3 where `ls` reads the directory itself. */
+const OWN_DESCRIPTOR = /^(?:[012] (?:(?:pipe|socket):\[\d+\]|host:\[\d+\]|\/dev\/null)|\d+ \/proc\/\d+\/fd)$/;
+/** proc(5), /proc/net/unix: seven fields, and no eighth with a path or an abstract name. */
+const NAMELESS_SOCKET = /^[0-9a-f]+:(?: [0-9A-Fa-f]+){5} +\d+ ?$/;
 
 async function holdEmpty(broker: Live["broker"], process: string, sets: string): Promise<void> {
   const { stdout } = await shell(broker, `grep -E "^${sets}:" /proc/${process}/status`);

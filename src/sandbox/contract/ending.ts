@@ -22,6 +22,19 @@ export const ENDING_CASES: readonly ContractCase[] = [
       }),
   },
   {
+    name: "what forks as fast as it can and ignores every signal dies with its sandbox",
+    needs: ["limit pids"],
+    run: (driver, fixture) =>
+      live(driver, fixture, { limits: { memoryMiB: 512, cpus: 2, pids: 96 } }, async ({ sandbox, broker }) => {
+        const bomb = "trap '' TERM INT HUP QUIT; b() { b & b & sleep 0.02; b; }; b";
+        // Its answer never comes: there is no room left for a process that could give it.
+        shell(broker, bomb).catch(() => undefined);
+        await sleep(400);
+        await within(5_000, sandbox.kill(), "the kill did not come back");
+        await within(2_000, sandbox.exited, "it outlived the kill");
+      }),
+  },
+  {
     name: "the end of the channel ends the sandbox",
     needs: [],
     run: (driver, fixture) =>
