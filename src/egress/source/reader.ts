@@ -1,5 +1,5 @@
 import { readFile as readBytes } from "node:fs/promises";
-import { dirname, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exec } from "../../base/exec.ts";
 import { oneLine } from "../../base/text.ts";
@@ -57,10 +57,18 @@ function entry(): string {
   return fileURLToPath(new URL(`./readProcess.${extension}`, import.meta.url));
 }
 
-/** Our own code and the packages, wherever they are installed; nothing of state, keys or clones. */
+/** Our own code and every place where Node looks for packages, links followed; nothing of state, keys or clones. */
 function readable(): string[] {
   const code = fileURLToPath(new URL("../..", import.meta.url));
-  const cheerio = fileURLToPath(import.meta.resolve("cheerio"));
-  const packages = cheerio.slice(0, cheerio.lastIndexOf(`${sep}node_modules${sep}`));
-  return [`${code}*`, `${packages}${sep}node_modules${sep}*`, `${dirname(code)}${sep}package.json`];
+  const linked = fileURLToPath(import.meta.resolve("cheerio"));
+  const places = [linked.slice(0, linked.indexOf(MODULES)), ...above(code)].map((place) => `${place}${MODULES}*`);
+  return [`${code}*`, join(dirname(code), "package.json"), ...new Set(places)];
+}
+
+const MODULES = `${sep}node_modules${sep}`;
+
+/** The directories that a path lies in, the nearest first, the root as an empty string. */
+function above(path: string): string[] {
+  const parts = path.split(sep).slice(0, -1);
+  return parts.map((_, i) => parts.slice(0, parts.length - i).join(sep));
 }
