@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { basename } from "node:path";
+import type { Writable } from "node:stream";
 import { buffer, json } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +46,7 @@ export async function serveDaemon(
     if (strikes(inside.faults, "sendInputFails")) return fail(response, 502, "bad gateway");
     const bytes = Buffer.from(body.input?.stdin ?? "", "base64");
     // As the daemon does, it answers when the process's pipe has taken all of it.
-    if (!child.stdin.write(bytes)) await Promise.race([once(child.stdin, "drain"), once(child, "close")]);
+    if (!child.stdin.write(bytes)) await drained(child.stdin);
     return answer(response, 200, {});
   }
   if (route === "POST /process.Process/CloseStdin") {
@@ -98,13 +99,13 @@ async function start({ box, processes, faults }: Inside, request: IncomingMessag
 }
 
 /** Or closed. Two may wait for it at once, for as long as nobody reads. */
-function drained(response: ServerResponse): Promise<void> {
+function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {
-      response.off("drain", settle).off("close", settle);
+      stream.off("drain", settle).off("close", settle);
       resolve();
     };
-    response.once("drain", settle).once("close", settle);
+    stream.once("drain", settle).once("close", settle);
   });
 }
 
