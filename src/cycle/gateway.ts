@@ -5,6 +5,7 @@ import { loadMasterKey } from "../canaries/key.ts";
 import { loadAllowlist } from "../egress/allowlist.ts";
 import { type Gateway, GatewayLost } from "../egress/egress.ts";
 import { startGateway } from "../egress/gateway.ts";
+import { egressLogPath } from "../egress/readLog.ts";
 import { appendEntry } from "../stop/journal.ts";
 import { processId } from "../stop/processes.ts";
 import type { Broker } from "./broker.ts";
@@ -21,6 +22,7 @@ export async function openGateway(ground: Ground, messages: Broker, clone: Copy)
   const gateway = await startGateway({
     cycle,
     runDirectory: runDir,
+    logPath: egressLogPath(stateDir, cycle),
     allowlists: [await loadAllowlist(SOURCES, clock.now())],
     canaryHosts: [canaryHostOf(cycle)],
     ...(ground.model === undefined ? {} : { model: ground.model }),

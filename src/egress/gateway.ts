@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errnoOf, messageOf, OperatorError, throwIfStopped } from "../base/errors.ts";
 import type { Allowlist } from "./allowlist.ts";
 import { asSocket, followChannel } from "./attach.ts";
@@ -10,8 +10,10 @@ import type { FromGateway, ModelRelay, Pin, Setup, SourceSetup } from "./message
 
 export type GatewayOptions = {
   cycle: string;
-  /** Made with mode 0700 when it is not there; the log lies in it. */
+  /** Made with mode 0700 when it is not there. */
   runDirectory: string;
+  /** Where the egress log is written; without it, in the run directory. Its directory is made, too; the file may not be there yet. */
+  logPath?: string;
   allowlists: readonly Allowlist[];
   canaryHosts: readonly string[];
   model?: ModelRelay;
@@ -39,7 +41,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { runDirectory, signal } = options;
   throwIfStopped(signal);
   const setup = setupOf(options);
-  prepare(runDirectory);
+  for (const directory of new Set([runDirectory, dirname(setup.logPath)])) prepare(directory);
   const started = await startChild(setup, signal);
   throwIfStopped(signal);
   if (started.status === "failed") throw cannotStart(runDirectory, started.reason);
@@ -150,7 +152,7 @@ async function take(message: FromGateway, { child, guests, served, refused, opti
 function setupOf(options: GatewayOptions): Setup {
   return {
     cycle: options.cycle,
-    logPath: join(options.runDirectory, "egress.jsonl"),
+    logPath: options.logPath ?? join(options.runDirectory, "egress.jsonl"),
     stateDir: options.stateDir ?? null,
     allowlists: [...options.allowlists],
     canaryHosts: options.canaryHosts.map((host) => host.toLowerCase()),

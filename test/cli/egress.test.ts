@@ -38,16 +38,19 @@ function logOf(cycle: string): string {
   const record = startRecord(path, { cycle, policyHash: "p" }, systemClock);
   record.open(LINE);
   record.open({ ...LINE, flow: 1, authority: "api.osv.dev", verdict: "allow", reason: "rule", rule: "osv-query" });
-  const end = { sandbox: LINE.sandbox, closedBy: "answer", reason: "ok", resolved: [], dialed: null } as const;
   record.close({
     event: "close",
+    sandbox: LINE.sandbox,
     flow: 1,
     status: 200,
+    closedBy: "answer",
+    reason: "ok",
+    resolved: [],
+    dialed: null,
     bytesDown: 12,
     dnsMs: null,
     connectMs: null,
     durationMs: 1,
-    ...end,
   });
   record.end();
   return path;

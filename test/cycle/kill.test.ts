@@ -54,12 +54,15 @@ test.each(MOMENTS)(
   },
 );
 
-test("SIGTERM is a stop like any other: everything is gone, exit 40, the latch is set", async () => {
+test("SIGTERM is a stop like any other: everything is gone, exit 40, the latch is set, and what went out can still be read", async () => {
   const running = start(args);
   await running.says("  target ");
   running.child.kill("SIGTERM");
   expect((await running.ended).code).toBe(40);
   await expectNothingLeft();
+  const shown = await weakdoor("egress", "show", "--json", "--state", state);
+  expect(shown.code, shown.err).toBe(0);
+  expect(JSON.parse(shown.out).flows.length).toBeGreaterThan(0);
   expect(existsSync(join(state, "KILL"))).toBe(true);
   await weakdoor("rearm", "--reason", "the test goes on", "--state", state);
 });
