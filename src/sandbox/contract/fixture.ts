@@ -108,7 +108,8 @@ const TASK = {
   env: { PATH: "/bin:/usr/bin:/sbin:/usr/sbin" },
   cwd: "/",
   stdin: "",
-  timeoutMs: 10_000,
+  /** Generous: an emulated machine on a busy host takes seconds to start a Node. */
+  timeoutMs: 30_000,
   outputBytesMax: 65_536,
 };
 
