@@ -10,18 +10,25 @@ import { readyBackends } from "./backends.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, text, type Verb } from "./verb.ts";
 
-/** Ends whatever bears our label and belongs to no living cycle, with a certificate each. */
+/** Ends whatever bears our label and belongs to no living cycle, with a certificate each; `--own`: only what this state directory made. */
 export const verb: Verb = {
   name: "sweep",
   summary: "end whatever earlier cycles left behind, with a certificate each",
-  usage: "sweep [--forget NAME --reason TEXT] [--state DIR] [--json]",
-  options: { ...STATE_OPTIONS, json: { type: "boolean" }, forget: { type: "string" }, reason: { type: "string" } },
+  usage: "sweep [--own] [--forget NAME --reason TEXT] [--state DIR] [--json]",
+  options: {
+    ...STATE_OPTIONS,
+    json: { type: "boolean" },
+    own: { type: "boolean" },
+    forget: { type: "string" },
+    reason: { type: "string" },
+  },
   async run({ values, cwd, io, signal }) {
     const stateDir = makeState(values, cwd);
     const forgotten = text(values, "forget");
     if (forgotten !== undefined) await forget(stateDir, forgotten, text(values, "reason")?.trim() ?? "");
     const drivers = await readyBackends(stateDir, signal);
-    const report = await sweep({ drivers, stateDir, clock: systemClock, scope: "all" });
+    const scope = flag(values, "own") ? "journal" : "all";
+    const report = await sweep({ drivers, stateDir, clock: systemClock, scope });
     const ledger = openLedger(stateDir, { clock: systemClock });
     try {
       for (const { sandbox, status, looks } of report.certificates) {

@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { cgroupsOf, findCgroups, listCgroups, makeCgroups } from "../../src/sandbox/cgroup.ts";
+import { join, resolve } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { cgroupsOf, findCgroups, listCgroups, makeCgroups, removeEmptyParents } from "../../src/sandbox/cgroup.ts";
 
 /** Directories that look like a cgroup mount: the real one is used by every sandbox of the contract. */
 let mount: string;
@@ -56,4 +58,38 @@ test("version 2: one group with all limits, its controllers handed down", () => 
   expect(readFileSync(join(directory, "memory.max"), "utf8")).toBe("268435456");
   expect(readFileSync(join(directory, "cpu.max"), "utf8")).toBe("150000 100000");
   expect(readFileSync(join(directory, "pids.max"), "utf8")).toBe("99");
+});
+
+describe("once a cycle is over", () => {
+  beforeEach(() => {
+    for (const controller of ["memory", "pids", "cpu"]) mkdirSync(join(mount, controller));
+  });
+
+  test("the parents that nobody uses go, and one in use stays", () => {
+    const [used, unused] = [findCgroups("runsc", mount), findCgroups("bubblewrap", mount)];
+    makeCgroups(used, "wd-x-lab-1", LIMITS);
+    removeEmptyParents(mount);
+    expect(used.status === "usable" && used.parents.every((path) => existsSync(path))).toBe(true);
+    expect(unused.status === "usable" && unused.parents.some((path) => existsSync(path))).toBe(false);
+    makeCgroups(unused, "wd-x-lab-2", LIMITS);
+    expect(listCgroups(unused)).toContain("wd-x-lab-2");
+  });
+
+  test("one that another cycle removes all the while is made anew as often as it takes", async () => {
+    const source = resolve(import.meta.dirname, "../../src/sandbox/cgroup.ts");
+    const script = `import { removeEmptyParents } from ${JSON.stringify(source)};
+      console.log("go"); for (;;) removeEmptyParents(process.argv[1]);`;
+    const remover = spawn(process.execPath, ["--input-type=module", "-e", script, mount], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(remover.stdout, "data");
+    const cgroups = findCgroups("runsc", mount);
+    for (let n = 0; n < 300; n++) {
+      const made = makeCgroups(cgroups, `wd-x-lab-${n}`, LIMITS);
+      expect(made.every((path) => existsSync(path))).toBe(true);
+      for (const path of made) rmdirSync(path);
+    }
+    remover.kill("SIGKILL");
+    await once(remover, "exit");
+  });
 });

@@ -69,12 +69,12 @@ describe.each(["bubblewrap", "runsc"])("of a %s sandbox", (kind) => {
     expect(left).toMatchObject([{ what: "network namespaces", status: "left" }]);
     expect(JSON.stringify(left)).toContain(`pid ${gofer.pid} (sleep 300)`);
 
-    const swept = await weakdoor("sweep", "--state", state);
+    const swept = await weakdoor("sweep", "--own", "--state", state);
     expect(swept, swept.out).toMatchObject({ code: 30 });
     expect(swept.out).toMatch(new RegExp(`unverified +${sandbox.name} .*pid ${gofer.pid}`));
     gofer.kill("SIGKILL");
     await once(gofer, "exit");
-    expect(await weakdoor("sweep", "--state", state)).toMatchObject({ code: 0 });
+    expect(await weakdoor("sweep", "--own", "--state", state)).toMatchObject({ code: 0 });
   });
 
   test("one in its control group, or of its birth, is killed with it", async () => {
@@ -150,9 +150,9 @@ test("a start refuses over what stands at a backend that is not there, until a p
   );
   // What the journal knows of it was killed all the same.
   await expect.poll(() => leaked.signalCode).toBe("SIGKILL");
-  expect(await weakdoor("sweep", "--state", state)).toMatchObject({ code: 30 });
-  expect(await weakdoor("sweep", "--forget", name, "--state", state)).toMatchObject({ code: 2 });
-  expect(await weakdoor("sweep", "--forget", name, "--reason", "I looked", "--state", state)).toMatchObject({
+  expect(await weakdoor("sweep", "--own", "--state", state)).toMatchObject({ code: 30 });
+  expect(await weakdoor("sweep", "--own", "--forget", name, "--state", state)).toMatchObject({ code: 2 });
+  expect(await weakdoor("sweep", "--own", "--forget", name, "--reason", "I looked", "--state", state)).toMatchObject({
     code: 0,
   });
   expect((await weakdoor("log", "show", "--state", state)).out).toContain("sandbox.forgotten");

@@ -12,6 +12,7 @@ import { readLatch, setLatch } from "../../src/stop/latch.ts";
 import { findProcesses, holdsName, killProcess, processId } from "../../src/stop/processes.ts";
 import { watchdogOf } from "../../src/stop/startWatchdog.ts";
 import type { ProcessId } from "../../src/stop/stop.ts";
+import { openStore } from "../../src/store/openStore.ts";
 import { weakdoor } from "../support/weakdoor.ts";
 
 /** Real sandboxes whose owner hangs in every way that we know. The limits only tell dead from alive. */
@@ -88,7 +89,7 @@ describe.each(["bubblewrap", "runsc"])("a %s sandbox dies", (kind) => {
     await expect.poll(() => watchdogOf(state), { timeout: LIMIT_MS }).toBeUndefined();
     expect(readFileSync(join(state, "run/watchdog.json"), "utf8")).toContain(cause);
     owner.child.kill("SIGKILL");
-    const swept = await weakdoor("sweep", "--state", state);
+    const swept = await weakdoor("sweep", "--own", "--state", state);
     expect(swept.out).toContain(`destroyed  ${owner.name}`);
     expect(openEntries(readJournal(state).entries)).toEqual([]);
   });
@@ -98,8 +99,16 @@ test("with owner and watchdog both stopped, weakdoor kill does it alone, and rea
   const owner = await startOwner("bubblewrap");
   const watchdog = watchdogOf(state);
   if (watchdog === undefined) throw new Error("no watchdog");
+  openStore(state).close();
+  const before = await weakdoor("status", "--state", state);
+  expect(before.out).toMatch(
+    /owner: +pid \d+, running, last heartbeat [\d.]+ s ago\nwatchdog: +pid \d+, watching\nlease: +until /,
+  );
+  expect(before.out).toMatch(new RegExp(`sandbox: +${owner.name}, bubblewrap, for [\\d.]+ s`));
   process.kill(watchdog.pid, "SIGSTOP");
   owner.child.kill("SIGSTOP");
+  const stopped: unknown = JSON.parse((await weakdoor("status", "--json", "--state", state)).out);
+  expect(stopped).toMatchObject({ owner: { status: "stopped" }, watchdog: { status: "stopped" } });
   const killing = weakdoor("kill", "--reason", "both hang", "--state", state);
   await expect.poll(() => readLatch(state).status, { timeout: LIMIT_MS }).toBe("set");
   const early = await weakdoor("rearm", "--reason", "too soon", "--state", state);
@@ -139,7 +148,7 @@ test("with no descriptor left in the owner, the latch still kills, and nothing i
   expect(owner.output()).not.toContain("destroyed");
   owner.child.kill("SIGKILL");
   await expect.poll(() => watchdogOf(state), { timeout: LIMIT_MS }).toBeUndefined();
-  expect((await weakdoor("sweep", "--state", state)).out).toContain(`destroyed  ${owner.name}`);
+  expect((await weakdoor("sweep", "--own", "--state", state)).out).toContain(`destroyed  ${owner.name}`);
 });
 
 describe("a disk that is", () => {
