@@ -50,13 +50,14 @@ export function roomArgv(
     "/dev",
     ...mountedAll(root.mounts),
     "--chdir",
-    spec.cwd,
+    "/",
     "--seccomp",
     String(FILTER_FD),
     "--info-fd",
     String(INFO_FD),
     "--",
     ...(rights.isRoot ? [...withProc(spec.name), ...asAgent(spec)] : withLimits(spec)),
+    ...from(spec.cwd),
     ...carried("node"),
     SRT_PROGRAM,
     "--settings",
@@ -72,6 +73,11 @@ export function roomArgv(
  */
 export function guestFirst({ name, env, settings }: SandboxSpec): [string, ...string[]] {
   return firstArgv(name, settings === undefined ? undefined : Object.keys(env));
+}
+
+/** As the agent's own user: whoever makes the room may not enter a directory that is the agent's alone. */
+function from(cwd: string): string[] {
+  return [`${GUEST_DIR}/busybox`, "sh", "-c", 'cd "$0" && exec "$@"', cwd];
 }
 
 /** srt finds its tools in PATH. */
