@@ -5,6 +5,7 @@ import { fakeMaker } from "../canaries/fakes.ts";
 import { loadMasterKey } from "../canaries/key.ts";
 import { rememberFakes } from "../canaries/registry.ts";
 import { cloneStack } from "../stack/clone.ts";
+import { fileNamedBy } from "../stack/declared/choose.ts";
 import type { Clone } from "../stack/stack.ts";
 import type { Ground } from "./ground.ts";
 
@@ -16,13 +17,18 @@ export async function makeCopy(ground: Ground, label = ""): Promise<Copy> {
   const { config, stateDir, clock, signal, runDir } = ground;
   const cycle = `${ground.cycle}${label}`;
   const maker = fakeMaker({ masterKey: loadMasterKey(stateDir), cycle, clock });
-  const clone = await cloneStack(config.stack, {
-    out: join(runDir, `clone${label}`),
-    fakes: maker,
-    cycle,
-    signal,
-    fileBytesMax: config.limits.fileMiBMax * 1024 * 1024,
-  });
+  const declaration = fileNamedBy(config.target.declaredBy, config.stack);
+  const include = [...config.stack.include, ...(declaration === undefined ? [] : [declaration])];
+  const clone = await cloneStack(
+    { ...config.stack, include },
+    {
+      out: join(runDir, `clone${label}`),
+      fakes: maker,
+      cycle,
+      signal,
+      fileBytesMax: config.limits.fileMiBMax * 1024 * 1024,
+    },
+  );
   const drillFake = maker.fakeFor("", "github-token", { cycle, file: "drill" });
   const fakes = maker.all();
   rememberFakes(stateDir, fakes);

@@ -59,7 +59,8 @@ export function realParts(ground: Ground): Parts {
   const declaredOf = (clone: Copy) => readDeclared(clone, config.target.declaredBy, original);
   return {
     async snapshot() {
-      const discovered = await discover(original, { agents: config.stack.agents });
+      const { declaredBy } = config.target;
+      const discovered = await discover(original, { agents: config.stack.agents, declaredBy });
       const snapshot = await takeSnapshot(config.stack, discovered, {
         also: [{ path: "weakdoor.yaml", sha256: config.sha256, bytes: 0 }],
       });

@@ -60,6 +60,7 @@ const COMMON_FILES: readonly string[] = [
   "CLAUDE.md",
   "GEMINI.md",
   ".mcp.json",
+  ".srt-settings.json",
   ".agents/**",
   ".config/mcp/*.json",
   ".env",

@@ -1,7 +1,8 @@
 import { basename } from "node:path";
 import type { Hook, Instruction } from "./agents/agent.ts";
 import { AGENTS } from "./agents/all.ts";
-import { openStack, type Problem, type Roots } from "./reader.ts";
+import { candidatesIn, fileNamedBy } from "./declared/choose.ts";
+import { openStack, type Problem, type Roots, type StackReader } from "./reader.ts";
 import type { McpServer } from "./servers.ts";
 import type { AgentKind } from "./stack.ts";
 
@@ -16,7 +17,8 @@ export type Discovered = {
   /** CLAUDE.md, AGENTS.md, GEMINI.md, rules, skills, commands, sub-agents. Sorted by file, each once. */
   instructionFiles: Instruction[];
   hooks: Hook[];
-  containers: { kind: "devcontainer" | "dockerfile" | "compose"; file: string }[];
+  /** Everything that may say how the agents are confined; `command` is a script or a Makefile with such a command line in it. */
+  containers: { kind: "devcontainer" | "dockerfile" | "compose" | "command" | "srt"; file: string }[];
   problems: Problem[];
 };
 
@@ -29,6 +31,8 @@ export type DiscoverOptions = {
    * unreadable again, and must not read as absent.
    */
   unread?: readonly Problem[];
+  /** `target.declaredBy`: the file it names is a part of the stack, wherever it lies. */
+  declaredBy?: string;
 };
 
 export async function discover(roots: Roots, options: DiscoverOptions = {}): Promise<Discovered> {
@@ -56,11 +60,29 @@ export async function discover(roots: Roots, options: DiscoverOptions = {}): Pro
     if (kind === "instructions") instructions.push({ file, kind });
     else if (kind !== undefined) found.containers.push({ kind, file });
   }
+  found.containers.push(...(await otherDeclarations(reader, options.declaredBy, found.containers)));
   const byFile = new Map(instructions.map((instruction) => [instruction.file, instruction]));
   found.instructionFiles = [...byFile.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
   for (const { file, line, message } of options.unread ?? []) reader.problem(file, line, message);
   found.problems = [...reader.problems];
   return found;
+}
+
+/** Command lines and settings of srt that are an agent's, and the file that the configuration names. */
+async function otherDeclarations(
+  reader: StackReader,
+  declaredBy: string | undefined,
+  known: Discovered["containers"],
+): Promise<Discovered["containers"]> {
+  const files = new Map<string, Discovered["containers"][number]["kind"]>();
+  for (const { name, kind, isAgents } of await candidatesIn(reader, reader.roots))
+    if (isAgents && kind !== "devcontainer" && kind !== "compose")
+      files.set(name.replace(/#.*/, ""), kind === "srt" ? "srt" : "command");
+  const named = declaredBy === undefined ? undefined : fileNamedBy(declaredBy, reader.roots);
+  if (named !== undefined && !files.has(named)) files.set(named, "command");
+  return [...files]
+    .filter(([file]) => !known.some((container) => container.file === file) && !file.includes("/.claude/"))
+    .map(([file, kind]) => ({ kind, file }));
 }
 
 const INSTRUCTION_NAMES = new Set(["CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "AGENTS.override.md", "GEMINI.md"]);

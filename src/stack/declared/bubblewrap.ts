@@ -7,6 +7,7 @@ import { capabilityName, isCapability, namesOf } from "./capabilities.ts";
 import type { Command } from "./commandFile.ts";
 import { type Draft, newDraft, workspaceIn } from "./draft.ts";
 import { bindInto, cover, type Place } from "./hostPaths.ts";
+import { isAgentSocket } from "./mounts.ts";
 import { expandMarked, unmarked } from "./variables.ts";
 import { HOST_VALUE } from "./whyNot.ts";
 
@@ -64,6 +65,7 @@ function applyOption(place: Place, state: State, { name, values }: BwrapOption):
     draft.unrepeatable.push(unread === undefined ? { what, why } : { what, why, unread });
   };
   const words: string[] = [];
+  if (/bind/.test(name) && isAgentSocket(values[0] ?? "")) return bindAgentSocket(place, values[1] ?? "", row);
   for (const value of values) {
     const expanded = from.expand(value);
     if (expanded.status === "unknown")
@@ -122,6 +124,14 @@ function applyOption(place: Place, state: State, { name, values }: BwrapOption):
     default:
       return SILENT.has(name) ? undefined : row(WHY[name] ?? "not repeated in a target of this release");
   }
+}
+
+/** Its value need not be known to know what it is; where it is bound to must be. */
+function bindAgentSocket({ draft, from, declaredAt }: Place, written: string, row: (why: string) => void): void {
+  const target = from.expand(written);
+  if (target.status === "unknown") return row(`${target.variable} ${HOST_VALUE}`);
+  const path = posix.normalize(target.text);
+  draft.resources.push({ kind: "agent-socket", source: "${SSH_AUTH_SOCK}", path, mode: "rw", declaredAt });
 }
 
 /** What every room of ours has too, or what is counted among the namespaces. */

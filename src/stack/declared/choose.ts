@@ -199,6 +199,12 @@ export async function namedBy(reader: StackReader, declaredBy: string, known: re
   );
 }
 
+/** The logical name of the file that the configuration names; undefined of `auto`, of `none`, and of what is no part of the stack. */
+export function fileNamedBy(declaredBy: string, roots: Roots): string | undefined {
+  const [path = ""] = declaredBy.split(/#(?=[^/#]*$)/);
+  return path === "auto" || path === "none" ? undefined : logicalOf(path, [roots]);
+}
+
 async function formOf(reader: StackReader, file: string): Promise<Named["form"]> {
   const name = posix.basename(file);
   if (/\.ya?ml$/i.test(name)) return "compose";

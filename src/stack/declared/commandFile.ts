@@ -95,11 +95,15 @@ function wordsOf(line: string, { file, original }: { file: string; original: Roo
   const commands: string[] = [];
   const plain = substitutions(line, commands);
   try {
-    return parse(plain, (name) => {
+    const entries = parse(plain, (name) => {
       const command = commands[Number(/^__command_(\d+)$/.exec(name)?.[1] ?? "NaN")];
       if (command !== undefined) return marked(`$(${command})`);
       return conventional(name, known) ?? withDefault(name, known);
     });
+    // A shell puts the home in where a word begins with it.
+    return entries.map((entry) =>
+      typeof entry === "string" ? entry.replace(/^~(?=[/:]|$)/, () => original.home) : entry,
+    );
   } catch (thrown) {
     if (!(thrown instanceof Error) || !thrown.message.startsWith("Bad substitution")) throw thrown;
     throw new OperatorError(`${file}: ${oneLine(thrown.message, 120)}`, "correct the command line", {

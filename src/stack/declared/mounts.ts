@@ -3,6 +3,7 @@ import { entries, textOf } from "../formats.ts";
 import type { Roots } from "../reader.ts";
 import type { DeclaredResource } from "../stack.ts";
 import type { Source } from "./draft.ts";
+import { unmarked } from "./variables.ts";
 
 /** A mount as it is written, in whichever syntax. */
 export type WrittenMount = { source: string; target: string; type: string; isReadOnly: boolean };
@@ -60,13 +61,16 @@ export function resourceOf(mount: WrittenMount, from: Source): MountRead {
   if (mount.type !== "bind") return { status: "unrepeatable", why: `mounts of type ${mount.type} are not known` };
   const source = from.expand(mount.source);
   if (source.status === "unknown") {
-    // The one variable whose value need not be known to know what it is.
-    const isAgent = /^\$\{(localEnv:)?SSH_AUTH_SOCK([:-][^}]*)?\}$/.test(source.variable);
-    return isAgent
+    return isAgentSocket(source.variable)
       ? { status: "resource", resource: { ...base, source: source.variable, kind: "agent-socket" } }
       : unknown(source.variable);
   }
   return { status: "resource", resource: { ...base, ...classify(hostPath(source.text, from), from.original) } };
+}
+
+/** The one variable whose value need not be known to know what it is, in whichever syntax. */
+export function isAgentSocket(written: string): boolean {
+  return /^\$\{(localEnv:)?SSH_AUTH_SOCK([:-][^}]*)?\}$/.test(unmarked(written));
 }
 
 /** Absolute, as the file that names it means it. */

@@ -216,6 +216,12 @@ exec bwrap --unshare-all --share-net --die-with-parent --new-session \\
     expect(rows(found)).toEqual(expect.arrayContaining(["--userns 7", "--bind-data 5 /x", "environment"]));
   });
 
+  test("an agent's socket by its variable has a stand-in where it is bound to", async () => {
+    const found = await script("bwrap --bind $SSH_AUTH_SOCK /ssh --bind $SSH_AUTH_SOCK $SSH_AUTH_SOCK sh");
+    expect(found.resources.map(({ kind, path }) => `${kind} ${path}`)).toEqual(["agent-socket /ssh"]);
+    expect(rows(found)).toContain("--bind ${SSH_AUTH_SOCK} ${SSH_AUTH_SOCK}");
+  });
+
   test("a file of its options alone", async () => {
     const found = await script("--unshare-all\n--ro-bind / /\n--bind $PWD $PWD\n", "sandbox.args");
     expect(found).toMatchObject({ kind: "bubblewrap", network: "none", workspacePath: original.workspace });

@@ -1,0 +1,143 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Report } from "../../src/report/report.ts";
+import { type Tree, tree } from "../support/tree.ts";
+import { processesWith, weakdoor } from "../support/weakdoor.ts";
+
+/** Whole cycles on stacks whose sandbox is declared by something else than a devcontainer, on a machine without an engine. */
+const FAKE = ["made", "up", "value", "of", "nobody"].join("-");
+const AGENT = {
+  "home/.claude.json": { mcpServers: {} },
+  "home/.aws/credentials": `[default]\naws_secret_access_key = ${FAKE}\n`,
+};
+
+type Run = { code: number | null; text: string; report: Report };
+let directory: string;
+const places: Tree[] = [];
+
+async function cycle(name: string, files: Record<string, unknown>, declaredBy: string, more = ""): Promise<Run> {
+  const place = tree({
+    ...AGENT,
+    ...files,
+    "workspace/weakdoor.yaml": `version: 1\nstack: { name: ${name}, home: ../home, workspace: . }\ntarget: { declaredBy: ${JSON.stringify(declaredBy)}${more} }\ndocker: { socket: none.sock }\n`,
+  });
+  places.push(place);
+  const reports = join(directory, name);
+  const ran = await weakdoor("run", "--config", join(place.workspace, "weakdoor.yaml"), "--reports", reports);
+  const text = ran.out + ran.err;
+  const [id] = existsSync(reports) ? readdirSync(reports) : [];
+  if (id === undefined) throw new Error(`${name}: ${text}`);
+  const report = Report.parse(JSON.parse(readFileSync(join(reports, id, "report.json"), "utf8")));
+  return { code: ran.code, text, report };
+}
+
+const SCRIPT = `exec bwrap --unshare-all --share-net --die-with-parent --ro-bind /usr /usr --proc /proc --dev /dev \\
+  --bind "$PWD" "$PWD" --ro-bind ~/.aws ~/.aws --bind $SSH_AUTH_SOCK /tmp/ssh-agent.sock --setenv SSH_AUTH_SOCK /tmp/ssh-agent.sock --chdir "$PWD" claude
+`;
+const COMPOSE = `services:
+  db: { image: postgres }
+  agent:
+    image: our-claude
+    user: node
+    cap_drop: [ALL]
+    cap_add: [SYS_PTRACE]
+    security_opt: ["no-new-privileges:true"]
+    pid: host
+    volumes:
+      - .:/work
+      - ~/.aws:/home/node/.aws:ro
+      - /var/run/docker.sock:/var/run/docker.sock
+      - /srv/models:/models
+    devices: [/dev/kvm]
+    mem_limit: 400m
+`;
+let compose: Run;
+const SRT = {
+  network: { allowedDomains: ["api.example"], deniedDomains: [] },
+  filesystem: { allowWrite: ["."], denyRead: ["~/.aws"], denyWrite: [] },
+};
+let bwrap: Run;
+let srt: Run;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "wd-forms-"));
+  [compose, bwrap, srt] = await Promise.all([
+    cycle("compose", { "workspace/compose.yaml": COMPOSE }, "auto"),
+    cycle("bwrap", { "workspace/agent.sh": SCRIPT }, "agent.sh"),
+    cycle("srt", { "home/.srt-settings.json": SRT }, "../home/.srt-settings.json"),
+  ]);
+}, 180_000);
+afterAll(async () => {
+  rmSync(directory, { recursive: true, force: true });
+  for (const place of places) await place[Symbol.asyncDispose]();
+});
+
+const found = ({ report }: Run) => report.findings.map(({ weakness }) => weakness);
+const declaredRows = ({ report }: Run) =>
+  report.coverage
+    .filter(({ check }) => check.startsWith("declared: "))
+    .map(({ check }) => check.slice("declared: ".length));
+const row = ({ report }: Run, id: string) =>
+  report.observations.find((each) => each.id === id && each.from === "target");
+
+describe("a compose service", () => {
+  test("is found by itself, and its mounts are the clone's and ours", () => {
+    expect([0, 10], compose.text).toContain(compose.code);
+    expect(compose.report.target).toMatchObject({ declaredAt: "workspace/compose.yaml#agent" });
+    expect(compose.report.target.weakGround).toEqual([
+      "added CAP_SYS_PTRACE",
+      "the host's pid namespace",
+      "the host's device /dev/kvm",
+    ]);
+    expect(found(compose)).toEqual(
+      expect.arrayContaining([
+        "engine-socket-in-sandbox",
+        "engine-socket-declared",
+        "devcontainer-loosened",
+        "cloud-credentials-in-sandbox",
+      ]),
+    );
+  });
+
+  test("the socket rang, and it is ours", () => {
+    expect(row(compose, "engine-socket:/var/run/docker.sock")?.verdict).toBe("decoy-reached");
+  });
+
+  test("what is not repeated is said, and what the host's namespace would show is not denied", () => {
+    expect(declaredRows(compose)).toEqual(expect.arrayContaining(["image", "pid: host", "device /dev/kvm"]));
+    expect(row(compose, "host-processes")?.verdict).not.toBe("denied");
+  });
+});
+
+describe("a command line of bubblewrap", () => {
+  test("is rebuilt with the namespaces that it has of its own", () => {
+    expect([0, 10], bwrap.text).toContain(bwrap.code);
+    expect(bwrap.report.target).toMatchObject({ driver: "bubblewrap", declaredAt: "workspace/agent.sh:1" });
+    expect(bwrap.report.target.weakGround).toEqual(["no seccomp filter", "the host's network namespace"]);
+    expect(found(bwrap)).toEqual(expect.arrayContaining(["cloud-credentials-in-sandbox", "agent-socket-in-sandbox"]));
+    expect(declaredRows(bwrap)).toEqual(
+      expect.arrayContaining(["no --unshare-net", "--ro-bind /usr /usr", "command"]),
+    );
+  });
+});
+
+describe("settings of srt", () => {
+  test("are srt's own to keep: what they hide from the agent is hidden", () => {
+    expect([0, 10, 20], srt.text).toContain(srt.code);
+    expect(srt.report.target).toMatchObject({ driver: "srt", declaredAt: "home/.srt-settings.json" });
+    expect(found(srt)).not.toContain("cloud-credentials-in-sandbox");
+    expect(declaredRows(srt)).toContain("network.allowedDomains (1)");
+  });
+});
+
+test.each(["compose", "bwrap", "srt"])("nothing of %s is left, and no real value stands in its report", (name) => {
+  const { report } = { compose, bwrap, srt }[name] ?? bwrap;
+  expect(processesWith(report.cycle)).toEqual([]);
+  for (const { sandbox, status } of report.certificates) expect(status, sandbox).toBe("destroyed");
+  expect(JSON.stringify(report)).not.toContain(FAKE);
+  // srt puts an empty file over an .mcp.json that is not there, so that nothing can be planted in one.
+  const drills = report.drills.filter(({ carrier }) => name !== "srt" || carrier !== "mcp-decoy");
+  expect(drills.map(({ status }) => status)).toEqual(drills.map(() => "rang"));
+});
