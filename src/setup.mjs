@@ -32,6 +32,9 @@ const TOOLS = [
 ];
 const TEST_TOOLS = [
   { program: "dockerd", package: "docker.io", why: "a private engine for the tests of the docker driver" },
+  { program: "crun", package: "crun", why: "a runtime that such an engine has under a name of its own" },
+  { program: "rootlesskit", package: "rootlesskit", why: "an engine without root, for the same tests" },
+  { program: "newuidmap", package: "uidmap", why: "the user ids of that engine" },
   { program: "clamd", package: "clamav-daemon", why: "the scanner that looks at what public sources send" },
   { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
   { program: "socat", package: "socat", why: "srt carries its proxies into its sandbox with it" },

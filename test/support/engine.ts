@@ -44,8 +44,10 @@ export async function startEngine(runtimes: Runtimes = {}): Promise<Engine> {
     },
     async restart(signal) {
       child.kill(signal);
-      await hasEnded(child);
-      rmSync(socket, { force: true });
+      await hasEnded(child, 30_000);
+      // One that was killed leaves these, and takes a pid in them that somebody has, or a zombie, for its own still running.
+      for (const name of ["engine.sock", "pid", "exec/containerd/containerd.pid"])
+        rmSync(join(home, name), { force: true });
       child = launch(engine);
       await ready(child, engine);
     },

@@ -70,8 +70,8 @@ export async function end(child: ChildProcess, { home, group }: Parts): Promise<
   if (left.length > 0 || existsSync(home)) throw new Error(`the engine left ${[home, ...left].join(", ")}`);
 }
 
-export function hasEnded(child: ChildProcess): Promise<void> {
-  return until(() => child.exitCode !== null || child.signalCode !== null, STOP_MS);
+export function hasEnded(child: ChildProcess, withinMs = STOP_MS): Promise<void> {
+  return until(() => child.exitCode !== null || child.signalCode !== null, withinMs);
 }
 
 /** Shims and containerd bear the exec-root in their arguments; the workloads, the cgroup. */

@@ -11,7 +11,8 @@ const { kind, runDirectory, dockerSocket, e2b, spec } = JSON.parse(process.argv[
   e2b?: DriversOptions["e2b"];
   spec: SandboxSpec;
 };
-const driver = drivers({ runDirectory, dockerSocket, e2b }).find((one) => one.kind === kind);
+const runtimes = kind.startsWith("docker-") ? [kind.slice("docker-".length)] : [];
+const driver = drivers({ runDirectory, dockerSocket, runtimes, e2b }).find((one) => one.kind === kind);
 if (driver === undefined) throw new Error(`no driver ${kind}`);
 const sandbox = await driver.create(spec, new AbortController().signal);
 await scratchBroker(sandbox.channel).hello;

@@ -34,6 +34,9 @@ export function containerOf(
     OpenStdin: true,
     StdinOnce: true,
     Tty: false,
+    // Whoever stops it, an engine that ends among them, need not wait: there is no graceful stop.
+    StopSignal: "SIGKILL",
+    StopTimeout: 0,
     HostConfig: {
       Runtime: parts.runtime,
       NetworkMode: "none",
