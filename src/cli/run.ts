@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { allThrown, OperatorError } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 import { type Config, loadConfig } from "../config/config.ts";
+import { e2bSettings } from "../config/e2b.ts";
 import { dockerSocketOf, readEnvironment, secretNamed } from "../config/env.ts";
 import { CONFIG_NAME } from "../config/name.ts";
 import { WiderLab } from "../cycle/measure.ts";
@@ -40,6 +41,7 @@ export const verb: Verb = {
       version: versionOf(),
       model: modelOf(config, environment),
       dockerSocket,
+      e2b: e2bSettings(config, environment),
       clock: systemClock,
       signal,
       progress: terminalProgress(io),

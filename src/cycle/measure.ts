@@ -4,7 +4,7 @@ import { GuestFailed } from "../egress/egress.ts";
 import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
-import { lookFromOutside } from "../probe/outside.ts";
+import { lookFromOutside, outsideElsewhere } from "../probe/outside.ts";
 import { type Carrier, type Measurement, measure, OUR_MACHINERY, requestOf } from "../probe/probe.ts";
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
 import { faithful } from "./faithful.ts";
@@ -70,7 +70,10 @@ export async function measureRoom(ground: Ground, room: Room): Promise<View> {
   const host = await hostFacts();
   const measured = await probeRoom(ground, room, host);
   if (measured.status === "refused") throw new GuestFailed(`the probe in the ${room.role}: ${measured.reason}`);
-  const outside = await lookFromOutside(room.sandbox.pid, host.namespaces);
+  const outside =
+    room.sandbox.driver === "e2b"
+      ? outsideElsewhere("it stands at E2B, where nobody can look at it from outside")
+      : await lookFromOutside(room.sandbox.pid, host.namespaces);
   const contradictory = [...compareViews(measured.report, outside).contradictory, ...unheard(room, measured.report)];
   const disputed = new Set(contradictory.map((row) => row.id));
   const report = {

@@ -44,9 +44,11 @@ export type Lab = Room & { isWeak: boolean };
 
 /** The researcher's sandbox: the strongest that really starts, with the workspace read-only and nothing else of the clone. */
 export async function labRoom(ground: Ground, gateway: Gateway, clone: Clone, declared: Declared): Promise<Lab> {
-  const { minimum, allowWeakIsolation } = ground.config.lab;
+  const { minimum, allowWeakIsolation, allowE2b } = ground.config.lab;
   const failures: string[] = [];
-  for (const driver of strongestFirst(ground.drivers)) {
+  // The clone goes to an outside service only where a person wrote that the lab may stand there.
+  const candidates = ground.drivers.filter(({ kind }) => kind !== "e2b" || allowE2b);
+  for (const driver of strongestFirst(candidates)) {
     const isWeak = ISOLATIONS.indexOf(driver.isolation) < ISOLATIONS.indexOf(minimum);
     if (isWeak && !allowWeakIsolation) break;
     try {

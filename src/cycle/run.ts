@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { asStopped, messageOf, OperatorError, Stopped } from "../base/errors.ts";
 import { newCycleId } from "../base/ids.ts";
 import type { Config } from "../config/config.ts";
+import type { E2bSettings } from "../config/e2b.ts";
 import type { ModelRelay } from "../egress/messages.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open.ts";
@@ -37,6 +38,8 @@ export type RunOptions = {
   version: string;
   model: ModelRelay | undefined;
   dockerSocket: string | undefined;
+  /** Undefined unless the configuration asks for it. */
+  e2b?: E2bSettings | undefined;
   clock: Clock;
   /** SIGTERM and its like. */
   signal: AbortSignal;
@@ -81,13 +84,15 @@ function refuseWhileLatched(stateDir: string): void {
 
 type Backends = { ready: Driver[]; missing: Ground["missing"] };
 
-async function askBackends({ config, stateDir, dockerSocket, signal }: RunOptions): Promise<Backends> {
+async function askBackends(options: RunOptions): Promise<Backends> {
+  const { config, stateDir, dockerSocket, signal } = options;
   const all = await findDrivers(
     {
       runDirectory: runDirectoryOf(stateDir),
       ...(dockerSocket === undefined ? {} : { dockerSocket }),
       ...(config.docker.image === undefined ? {} : { dockerImage: config.docker.image }),
       wanted: config.target.driver,
+      e2b: options.e2b,
     },
     signal,
   );

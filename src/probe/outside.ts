@@ -9,7 +9,12 @@ import { CAPABILITIES, decodeCapabilities, RUNTIME_DEFAULT } from "../guest/prob
  * The sandbox as the host sees it, by pid and with no code inside: /proc/<pid>/{status,ns,mountinfo}. The rows
  * carry the ids that the probe inside uses, so that the two can be held against each other (compare.ts).
  */
-export type Outside = { observations: Observation[]; checks: CheckRun[]; process: "sandbox" | "user-space-kernel" };
+export type Outside = {
+  observations: Observation[];
+  checks: CheckRun[];
+  /** Whether what was looked at is the guest itself, or a kernel of its own that carries it, or nothing of it. */
+  process: "guest" | "kernel" | "none";
+};
 
 const CHECK: Omit<CheckRun, "status" | "reason"> = { check: "outside-view", category: "process", from: "outside" };
 
@@ -25,9 +30,9 @@ export async function lookFromOutside(
   const tables = await tablesOf(inner);
   if (tables === undefined) {
     const reason = "the process ended, or its tables cannot be read";
-    return { observations: [], checks: [{ ...CHECK, status: "failed", reason }], process: "sandbox" };
+    return { observations: [], checks: [{ ...CHECK, status: "failed", reason }], process: "none" };
   }
-  const isGvisor = /^(exe|runsc|runsc-sandbox)/.test(tables.status.get("Name") ?? "");
+  const isKernel = KERNELS.test(tables.status.get("Name") ?? "");
   const observations = [
     ...capabilityRows(tables.status),
     noNewPrivsRow(tables.status),
@@ -39,8 +44,16 @@ export async function lookFromOutside(
   return {
     observations,
     checks: [{ ...CHECK, status: "ran", reason: "" }],
-    process: isGvisor ? "user-space-kernel" : "sandbox",
+    process: isKernel ? "kernel" : "guest",
   };
+}
+
+/** gVisor's sentry, and the monitors of virtual machines, by what /proc calls them. */
+const KERNELS = /^(exe|runsc|runsc-sandbox|qemu-system-|firecracker|cloud-hyperviso)/;
+
+/** For a sandbox that does not stand on this machine: no process of it is here. */
+export function outsideElsewhere(reason: string): Outside {
+  return { observations: [], checks: [{ ...CHECK, status: "skipped", reason }], process: "none" };
 }
 
 type Tables = {

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex, Readable, Writable } from "node:stream";
+import { sleep } from "../base/clock.ts";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { TOOL_PATH } from "../base/exec.ts";
-import { findProcesses, holdsName, isAlive, killProcess } from "../stop/processes.ts";
+import { findProcesses, holdsName, isAlive, killProcess, processId } from "../stop/processes.ts";
 import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
 import { look, processesOf } from "./looks.ts";
 import type { DriverKind, Exit, Isolation, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
@@ -84,6 +85,7 @@ export function sandboxOf(
   // The channel's users see its close; one that nobody has taken up yet must not bring the process down.
   channel.on("error", () => undefined);
   const stderrTail = tailOf(child.stderr);
+  const first = processId(pid);
   let ending: Promise<void> | undefined;
   return {
     name: spec.name,
@@ -97,7 +99,9 @@ export function sandboxOf(
     stderrTail,
     kill() {
       channel.destroy();
-      return (ending ??= end());
+      // That takes no look at the process table: of many that end at once, all are dead before the first such look.
+      if (first !== undefined) killProcess(first);
+      return (ending ??= sleep(0).then(end));
     },
   };
 }
@@ -137,7 +141,7 @@ export function listLocal(local: Local, program: string): string[] {
     text.split(" ").some((word) => word === program || word.endsWith(`/${program}`));
   for (const { commandLine } of findProcesses((p) => runs(p.commandLine))) {
     const name = NAME_IN_TEXT.exec(commandLine)?.[0];
-    if (name !== undefined && [local.kind, undefined].includes(markOf(local, name))) names.add(name);
+    if (name !== undefined && (markOf(local, name) ?? local.kind) === local.kind) names.add(name);
   }
   return [...names];
 }

@@ -58,7 +58,7 @@ export async function provision(driver: Driver, spec: SandboxSpec, options: Prov
   // Whatever a failed create left is ended by name: that must not be another one's.
   if (openEntries(readJournal(stateDir).entries).some((entry) => entry.name === name))
     throw new OperatorError(`there may be a sandbox ${name} already`, "weakdoor sweep");
-  const timeoutMs = options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
+  const timeoutMs = options.createTimeoutMs ?? driver.createTimeoutMs ?? CREATE_TIMEOUT_MS;
   const now = clock.now();
   const hints = driver.hints?.(name) ?? {};
   const deadline = new Date(now.getTime() + timeoutMs).toISOString();

@@ -105,6 +105,8 @@ export type Driver = {
   check(signal: AbortSignal): Promise<Availability>;
   /** Starts it. Rejects with the signal's reason when aborted, with OperatorError when the machine lacks something; then nothing is left behind. */
   create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+  /** How long a create may take; 20 s when left out. */
+  readonly createTimeoutMs?: number;
   /** What is known of one that is still to be born: goes into the journal before `create`. Absent: its name suffices. */
   hints?(name: string): JournalHints;
   /** Names of everything of ours that this backend knows of, alive or half-made. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { hostFacts } from "../../src/probe/baseline.ts";
 import { compareViews } from "../../src/probe/compare.ts";
-import { lookFromOutside, type Outside } from "../../src/probe/outside.ts";
+import { lookFromOutside, type Outside, outsideElsewhere } from "../../src/probe/outside.ts";
 import { report, row } from "./sample.ts";
 
 const started: ChildProcess[] = [];
@@ -64,7 +64,7 @@ test("a process that is gone is a failed check and not a clean one", async () =>
   expect(outside.checks).toMatchObject([{ check: "outside-view", status: "failed" }]);
 });
 
-const outside = (verdict: "reachable" | "absent", process: Outside["process"] = "sandbox"): Outside => ({
+const outside = (verdict: "reachable" | "absent", process: Outside["process"] = "guest"): Outside => ({
   observations: [row("no-new-privs", verdict, { from: "outside" })],
   checks: [],
   process,
@@ -88,7 +88,20 @@ test("what the inside could not measure is compared with nothing", () => {
   );
 });
 
-test("under gVisor the two see different kernels, so nothing is compared", () => {
+test("where the host sees a kernel of its own, or nothing, nothing is compared", () => {
   const inside = report("lab", [row("no-new-privs", "denied")], { boundary: "gvisor" });
-  expect(compareViews(inside, outside("reachable"))).toEqual({ agreeing: 0, contradictory: [] });
+  for (const process of ["kernel", "none"] as const)
+    expect(compareViews(inside, outside("reachable", process))).toEqual({ agreeing: 0, contradictory: [] });
+});
+
+test("a guest that says it is gVisor is compared all the same when the host sees the guest itself", () => {
+  const inside = report("lab", [row("no-new-privs", "denied")], { boundary: "gvisor" });
+  expect(compareViews(inside, outside("reachable")).contradictory).toHaveLength(1);
+});
+
+test("a sandbox that stands elsewhere was not looked at, and says why", () => {
+  expect(outsideElsewhere("it stands at a service")).toMatchObject({
+    observations: [],
+    checks: [{ check: "outside-view", status: "skipped", reason: "it stands at a service" }],
+  });
 });

@@ -56,6 +56,9 @@ const CANNOT: Driver["cannot"] = [
   },
 ];
 
+/** The guest's runtime is 55 MB, which goes up unless the template holds it already. */
+const CREATE_TIMEOUT_MS = 90_000;
+
 export function e2bDriver(options: E2bOptions): Driver {
   const { runDirectory, apiKey, keyEnv, apiUrl = DEFAULT_API_URL, sandboxUrl } = options;
   const leaseMs = options.leaseMs ?? LEASE_MS;
@@ -109,6 +112,7 @@ export function e2bDriver(options: E2bOptions): Driver {
 
   return {
     kind: "e2b",
+    createTimeoutMs: CREATE_TIMEOUT_MS,
     isolation: "microvm",
     cannot: CANNOT,
     check: (signal) =>
