@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type Docker from "dockerode";
-import { messageOf } from "../../base/errors.ts";
+import { errnoOf, messageOf } from "../../base/errors.ts";
 import { isEnginesOwn } from "../../stop/engineRoute.ts";
 import { findProcesses, isAlive, type Process } from "../../stop/processes.ts";
 import { look, processesOf } from "../looks.ts";
@@ -91,12 +91,22 @@ async function lookAtEngine(docker: Docker, name: string, answerMs: number): Pro
 const CGROUP_DEPTH = 5;
 
 function directoriesHolding(directory: string, id: string, depth = 0): string[] {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+  return entriesOf(directory).flatMap((entry) => {
     if (!entry.isDirectory()) return [];
     const path = join(directory, entry.name);
     if (entry.name.includes(id)) return [path];
     return depth < CGROUP_DEPTH ? directoriesHolding(path, id, depth + 1) : [];
   });
+}
+
+/** None of a directory that another sandbox's end has removed since its parent was read. */
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (thrown) {
+    if (directory !== CGROUP_ROOT && ["ENOENT", "ENODEV"].includes(errnoOf(thrown) ?? "")) return [];
+    throw thrown;
+  }
 }
 
 /** The engine leaves the empty file for a later clean-up of its own; the namespace is what is mounted on it. */
