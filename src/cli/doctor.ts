@@ -1,24 +1,28 @@
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { messageOf, OperatorError } from "../base/errors.ts";
+import { type Config, loadConfig } from "../config/config.ts";
+import { CONFIG_NAME } from "../config/name.ts";
 import { boots } from "../sandbox/contract.ts";
 import { type Image, prepareImage } from "../sandbox/image.ts";
 import { backends } from "./backends.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";
-import { EXIT, flag, type Verb } from "./verb.ts";
+import { EXIT, flag, text, type Verb, type VerbInput } from "./verb.ts";
 
-const BOOT_DEADLINE_MS = 15_000;
+/** An emulated machine takes seconds to start, and the first time KVM is tried before. */
+const BOOT_DEADLINE_MS = 45_000;
 
 /** Boots one sandbox of each backend, with a deadline: that a tool is installed says nothing about whether it works here. */
 export const verb: Verb = {
   name: "doctor",
   summary: "boot one sandbox of each backend and say what works here",
-  usage: "doctor [--state DIR] [--json]",
+  usage: "doctor [--config FILE] [--state DIR] [--json]",
   options: { ...STATE_OPTIONS, json: { type: "boolean" } },
   async run({ values, cwd, io, signal }) {
     const stateDir = makeState(values, cwd);
     const image: Image = await prepareImage(join(stateDir, "cache"));
     const rows = [];
-    for (const { driver, availability } of await backends(stateDir, signal)) {
+    for (const { driver, availability } of await backends(stateDir, signal, await configIfThere(values, cwd))) {
       const base = { driver: driver.kind, isolation: driver.isolation, cannot: driver.cannot };
       if (availability.status === "missing") rows.push({ ...base, ...availability });
       else rows.push({ ...base, ...availability, boot: await boot(driver, image, signal) });
@@ -44,6 +48,13 @@ export const verb: Verb = {
     return EXIT.nothingNew;
   },
 };
+
+/** What is configured decides which engine is asked and whether E2B is; without a configuration the usual places are. */
+async function configIfThere(values: VerbInput["values"], cwd: string): Promise<Config | undefined> {
+  const named = text(values, "config");
+  const path = resolve(cwd, named ?? CONFIG_NAME);
+  return named !== undefined || existsSync(path) ? loadConfig(path) : undefined;
+}
 
 async function boot(driver: Parameters<typeof boots>[0], image: Image, signal: AbortSignal) {
   try {
