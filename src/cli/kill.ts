@@ -6,12 +6,14 @@ import type { Certificate } from "../sandbox/certificate.ts";
 import { destroyAll } from "../stop/destroyAll.ts";
 import { openEntries, openGateways, readJournal } from "../stop/journal.ts";
 import { setLatch } from "../stop/latch.ts";
-import { livingIn, namesOf } from "./living.ts";
+import { isStopped } from "../stop/processes.ts";
+import { type Living, livingIn, namesOf } from "./living.ts";
 import { requireState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, type Io, text, type Verb } from "./verb.ts";
 
-/** How long those who watch the latch, the cycle and its watchdog, are left alone with the killing. */
-const GRACE_MS = 1_000;
+/** How long those who watch the latch, the cycle and its watchdog, are left alone with the killing; and how long when none is awake. */
+const GRACE_MS = { watched: 5_000, unwatched: 500 };
+const PAUSE_MS = 1_000;
 /** Longer than a create may take: what was being made as the latch came must have come to its end. */
 const WAIT_MS = 25_000;
 const LOOK_MS = 25;
@@ -73,20 +75,27 @@ function pull(stateDir: string, who: string, reason: string, io: Io): OperatorEr
 /** Throws OperatorError when something could not be shown to be gone in time. Returns what had to be swept from here. */
 async function untilGone(stateDir: string, startedMs: number, signal: AbortSignal): Promise<Certificate[]> {
   const swept = new Map<string, Certificate>();
-  let sweepAtMs = startedMs + GRACE_MS;
+  let sweptAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     const living = livingIn(stateDir);
+    const graceMs = isWatched(living) ? GRACE_MS.watched : GRACE_MS.unwatched;
+    const isDue = performance.now() > Math.max(startedMs + graceMs, sweptAtMs + PAUSE_MS);
     // A journal that cannot be written keeps open what is gone.
     const sandboxes = living.sandboxes.filter(({ name }) => swept.get(name)?.status !== "destroyed");
     const alive = namesOf({ ...living, sandboxes });
     if (alive.length === 0) return [...swept.values()];
     if (performance.now() > startedMs + WAIT_MS)
       throw new OperatorError(`not shown to be gone: ${alive.join(", ")}`, "the latch stays set; run weakdoor sweep");
-    if (performance.now() > sweepAtMs) {
+    if (isDue) {
       for (const one of await sweepFromHere(stateDir, signal)) swept.set(one.sandbox, one);
-      sweepAtMs = performance.now() + GRACE_MS;
+      sweptAtMs = performance.now();
     } else await sleep(LOOK_MS);
   }
+}
+
+/** Is one of them awake? A process that was stopped sees no latch. */
+function isWatched({ owner, watchdog }: Living): boolean {
+  return [owner, watchdog].some((one) => one !== undefined && !isStopped(one));
 }
 
 /** First by the journal alone, then through every backend that answers. */

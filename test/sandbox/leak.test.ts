@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { newCycleId } from "../../src/base/ids.ts";
 import { drivers } from "../../src/sandbox/all.ts";
 import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
 import { type Image, prepareImage } from "../../src/sandbox/image.ts";
@@ -38,13 +38,17 @@ async function make(kind = "bubblewrap"): Promise<Provisioned> {
   const driver = drivers({ runDirectory: runDirectoryOf(state) }).find((one) => one.kind === kind);
   if (driver === undefined) throw new Error(`no driver ${kind}`);
   const signal = new AbortController().signal;
-  const sandbox = await provision(driver, scratchSpec({ image, cycle: newCycleId(systemClock), signal }), {
-    stateDir: state,
-    clock: systemClock,
-    signal,
-    watchdog: { isAlive: () => true },
-    onCertificate: () => undefined,
-  });
+  const sandbox = await provision(
+    driver,
+    scratchSpec({ image, cycle: `leak${process.pid}x${randomInt(1_000_000_000)}`, signal }),
+    {
+      stateDir: state,
+      clock: systemClock,
+      signal,
+      watchdog: { isAlive: () => true },
+      onCertificate: () => undefined,
+    },
+  );
   await scratchBroker(sandbox.channel).hello;
   return sandbox;
 }
@@ -118,7 +122,7 @@ test("whoever came into a namespace of that number after the sandbox's end is so
   expect(netnsOf(process.pid)).toBeUndefined();
 });
 
-test("in a whole cycle it is told, and the exit code says so", async () => {
+test("in a whole cycle it is told, and the exit code says so", { timeout: 180_000 }, async () => {
   const running = start(["run", "--demo", "--state", state, "--reports", join(home, "reports")]);
   await running.says("  target ");
   const lab = readJournal(state).entries.findLast((entry) => entry.kind === "born" && entry.name.includes("-lab-"));
@@ -132,7 +136,9 @@ test("in a whole cycle it is told, and the exit code says so", async () => {
   expect(refused.err).toContain(`pid ${gofer.pid}`);
 });
 
-test("a start refuses over what stands at a backend that is not there, until a person who saw it gone says so", async () => {
+test("a start refuses over what stands at a backend that is not there, until a person who saw it gone says so", {
+  timeout: 180_000,
+}, async () => {
   const name = "wd-c20260101-000000-abcdef-lab-1";
   const at = new Date(0).toISOString();
   const cycle = "c20260101-000000-abcdef";

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { Stopped } from "../../src/base/errors.ts";
-import { newCycleId } from "../../src/base/ids.ts";
 import { drivers } from "../../src/sandbox/all.ts";
 import type { Certificate } from "../../src/sandbox/certificate.ts";
 import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
@@ -90,7 +90,7 @@ async function raceAll(count: number, worldOf: (stateDir: string, seed: number) 
 test(`no survivor of a kill during a real create, over ${SEEDS} seeds`, { timeout: 300_000 }, async () => {
   const signal = new AbortController().signal;
   const bad = await raceAll(SEEDS, (stateDir) => {
-    const cycle = newCycleId(systemClock);
+    const cycle = `race${process.pid}x${randomInt(1_000_000_000)}`;
     const driver = drivers({ runDirectory: runDirectoryOf(stateDir) }).find(({ kind }) => kind === "bubblewrap");
     if (driver === undefined) throw new Error("no bubblewrap");
     return { cycle, driver, specs: [scratchSpec({ image, cycle, signal })] };
@@ -102,7 +102,7 @@ test(`no survivor where the backend is slow, deaf and loses replies, over ${FAKE
   timeout: 300_000,
 }, async () => {
   const bad = await raceAll(FAKE_SEEDS, (_, seed) => {
-    const cycle = newCycleId(systemClock);
+    const cycle = `race${process.pid}x${randomInt(1_000_000_000)}`;
     const faults = { createDelayMs: moment(seed + SEEDS), createFailsAfterStart: seed % 3 === 0 };
     return { cycle, driver: fakeDriver(cycle, faults), specs: [1, 2, 3].map((n) => fakeSpec(cycle, n)) };
   });

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { newCycleId } from "../../src/base/ids.ts";
 import type { Certificate } from "../../src/sandbox/certificate.ts";
 import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
 import { containerProcesses } from "../../src/sandbox/docker/dockerLooks.ts";
@@ -50,14 +50,18 @@ beforeEach(() => {
 const signal = new AbortController().signal;
 
 async function make(driver: Driver, createTimeoutMs = 20_000): Promise<Provisioned> {
-  const sandbox = await provision(driver, scratchSpec({ image: bed.image, cycle: newCycleId(systemClock), signal }), {
-    stateDir: state,
-    clock: systemClock,
-    signal,
-    watchdog: { isAlive: () => true },
-    onCertificate: (certificate) => certificates.push(certificate),
-    createTimeoutMs,
-  });
+  const sandbox = await provision(
+    driver,
+    scratchSpec({ image: bed.image, cycle: `engine${process.pid}x${randomInt(1_000_000_000)}`, signal }),
+    {
+      stateDir: state,
+      clock: systemClock,
+      signal,
+      watchdog: { isAlive: () => true },
+      onCertificate: (certificate) => certificates.push(certificate),
+      createTimeoutMs,
+    },
+  );
   await scratchBroker(sandbox.channel).hello;
   return sandbox;
 }

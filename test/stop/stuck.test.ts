@@ -1,11 +1,11 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { newCycleId } from "../../src/base/ids.ts";
 import { prepareImage } from "../../src/sandbox/image.ts";
 import { openEntries, readJournal } from "../../src/stop/journal.ts";
 import { readLatch, setLatch } from "../../src/stop/latch.ts";
@@ -49,7 +49,13 @@ type Owner = {
 };
 
 async function startOwner(kind: string, stateDir = state, descriptorsMax = 4_096): Promise<Owner> {
-  const order = { stateDir, cache: join(home, "cache"), cycle: newCycleId(systemClock), kind, staleMs: STALE_MS };
+  const order = {
+    stateDir,
+    cache: join(home, "cache"),
+    cycle: `stuck${process.pid}x${randomInt(1_000_000_000)}`,
+    kind,
+    staleMs: STALE_MS,
+  };
   const argv = ["-c", `ulimit -n ${descriptorsMax}; exec "$@"`, "sh", process.execPath, OWNER, JSON.stringify(order)];
   const child = spawn("/bin/sh", argv, { stdio: ["pipe", "pipe", "pipe"] });
   let out = "";
