@@ -59,14 +59,17 @@ const SRT = {
   filesystem: { allowWrite: ["."], denyRead: ["~/.aws"], denyWrite: [] },
 };
 let bwrap: Run;
+const PRIVILEGED = "docker run --privileged -v $PWD:/work -v /var/run/docker.sock:/var/run/docker.sock img claude\n";
 let srt: Run;
+let nested: Run;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "wd-forms-"));
-  [compose, bwrap, srt] = await Promise.all([
+  [compose, bwrap, srt, nested] = await Promise.all([
     cycle("compose", { "workspace/compose.yaml": COMPOSE }, "auto"),
     cycle("bwrap", { "workspace/agent.sh": SCRIPT }, "agent.sh"),
     cycle("srt", { "home/.srt-settings.json": SRT }, "../home/.srt-settings.json"),
+    cycle("nested", { "workspace/run.sh": PRIVILEGED }, "run.sh", ", nest: true"),
   ]);
 }, 180_000);
 afterAll(async () => {
@@ -132,12 +135,28 @@ describe("settings of srt", () => {
   });
 });
 
-test.each(["compose", "bwrap", "srt"])("nothing of %s is left, and no real value stands in its report", (name) => {
-  const { report } = { compose, bwrap, srt }[name] ?? bwrap;
-  expect(processesWith(report.cycle)).toEqual([]);
-  for (const { sandbox, status } of report.certificates) expect(status, sandbox).toBe("destroyed");
-  expect(JSON.stringify(report)).not.toContain(FAKE);
-  // srt puts an empty file over an .mcp.json that is not there, so that nothing can be planted in one.
-  const drills = report.drills.filter(({ carrier }) => name !== "srt" || carrier !== "mcp-decoy");
-  expect(drills.map(({ status }) => status)).toEqual(drills.map(() => "rang"));
+describe("a privileged container that is to be nested", () => {
+  test("stands in a kernel of its own, and what that hides is said", () => {
+    expect([0, 10, 20], nested.text).toContain(nested.code);
+    expect(nested.report.target.isolation).not.toBe("container");
+    expect(nested.report.target).toMatchObject({ declaredAt: "workspace/run.sh:1" });
+    expect(nested.report.target.weakGround).toContain("privileged");
+    expect(declaredRows(nested)).toEqual(
+      expect.arrayContaining(["the boundary of system calls", "/var/run/docker.sock at /var/run/docker.sock"]),
+    );
+    expect(found(nested)).toContain("engine-socket-declared");
+  });
 });
+
+test.each(["compose", "bwrap", "srt", "nested"])(
+  "nothing of %s is left, and no real value stands in its report",
+  (name) => {
+    const { report } = { compose, bwrap, srt, nested }[name] ?? bwrap;
+    expect(processesWith(report.cycle)).toEqual([]);
+    for (const { sandbox, status } of report.certificates) expect(status, sandbox).toBe("destroyed");
+    expect(JSON.stringify(report)).not.toContain(FAKE);
+    // srt puts an empty file over an .mcp.json that is not there, so that nothing can be planted in one.
+    const drills = report.drills.filter(({ carrier }) => name !== "srt" || carrier !== "mcp-decoy");
+    expect(drills.map(({ status }) => status)).toEqual(drills.map(() => "rang"));
+  },
+);

@@ -145,6 +145,14 @@ test("what a driver cannot leave open it closes, and says so", async () => {
   expect(sound.notRepeated.filter(({ why }) => why === "of a reason")).toEqual([]);
 });
 
+test("gVisor is given no right over what its kernel has not got", async () => {
+  const made = await plan("workspace/run.sh", "docker run --privileged -v $PWD:/w img");
+  narrowTo({ ...BWRAP, kind: "runsc", isolation: "gvisor" }, made);
+  expect(made.confinement.capabilities).toContain("CAP_SYS_ADMIN");
+  expect(made.confinement.capabilities).not.toContain("CAP_BPF");
+  expect(made.notRepeated.map(({ what }) => what)).toContain("CAP_BPF, CAP_CHECKPOINT_RESTORE, CAP_PERFMON");
+});
+
 test("every wall that is taken away makes our refusals of its kind say nothing", async () => {
   const of = async (flags: string) => {
     const { declared } = await plan("workspace/run.sh", `docker run ${flags} img`);
