@@ -8,7 +8,7 @@ import type { ProcessId } from "../../stop/stop.ts";
 import { isGuest } from "./shownIsolation.ts";
 
 /** What the engine tells of a container that it has just started. */
-export type Birth = { first: ProcessId; netns: string | undefined };
+type Birth = { first: ProcessId; netns: string | undefined };
 
 const Inspected = z.object({
   State: z.object({ Pid: z.int().nonnegative(), ExitCode: z.int().default(0) }),

@@ -7,7 +7,7 @@ import { errnoOf } from "../../base/errors.ts";
  */
 
 /** `mnt:[…]` of a process; undefined when it is our own, or the process is gone. Throws EACCES when it is another user's. */
-export function foreignMountNamespace(pid: number): string | undefined {
+function foreignMountNamespace(pid: number): string | undefined {
   const namespace = namespaceOf(pid);
   return namespace === namespaceOf("self") ? undefined : namespace;
 }

@@ -12,7 +12,7 @@ const REPOSITORY = "weakdoor/base";
 /** By root file system, which nobody writes to once it is there: reading all of it anew is a part of every start. */
 export type Tags = Map<string, string>;
 
-export type HeldImages = {
+type HeldImages = {
   /** Calls `use` with the image to start from; once more with a fresh one when the engine has lost it meanwhile. */
   with<T>(rootfs: string, signal: AbortSignal, use: (image: string) => Promise<T>): Promise<T>;
 };

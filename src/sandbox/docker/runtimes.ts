@@ -3,7 +3,7 @@ import type { Driver, Isolation } from "../sandbox.ts";
 import type { EngineFacts, Registered } from "./engine.ts";
 
 /** What a runtime is taken for, by what the engine has registered. Above `container` it is a claim, and each start is held to it: see shownIsolation.ts. */
-export type Nature = { isolation: Isolation; why: string };
+type Nature = { isolation: Isolation; why: string };
 
 /**
  * Judged by what the entry points to, and by its name only where that says nothing: an entry `kata` that points to runc

@@ -5,7 +5,7 @@ import { findProcesses, holdsName } from "../../stop/processes.ts";
 import { ISOLATIONS, type Isolation } from "../sandbox.ts";
 
 /** What a container that has just started shows itself to be, seen from the host and not from its name. */
-export type Shown = { isolation: Isolation; evidence: string };
+type Shown = { isolation: Isolation; evidence: string };
 
 /** A process of the host that belongs to the container. `machines`: virtual machines that it holds open. */
 export type Witness = { commandLine: string; machines: number | { reason: string } };
