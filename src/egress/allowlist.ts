@@ -9,14 +9,21 @@ import { isPathTemplate } from "./path.ts";
 
 /**
  * `allowlists/<purpose>.yaml`: capabilities, not hosts. A rule says which host and port may be asked for which paths,
- * by which methods, with which query keys and how many bytes each way, and why. What no rule names is denied.
+ * by which methods, with which query keys, which types of content and how many bytes each way, how often, and why. What no
+ * rule names is denied.
  */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 const MIB = 1024 * 1024;
 const Id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,60}$/, "an id is lower-case letters, digits and dashes");
 
-export const Rule = z.strictObject({
+/** `type/subtype` in lower case, without parameters. */
+const MediaType = z
+  .string()
+  .max(127)
+  .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/, "a media type as in application/json");
+
+const RuleKeys = z.strictObject({
   id: Id,
   /** Exact: no wildcard, no address. */
   host: z
@@ -26,16 +33,32 @@ export const Rule = z.strictObject({
   port: z.int().min(1).max(65_535).default(443),
   /** How the gateway speaks to the host, whatever the guest asked for. */
   scheme: z.enum(["https", "http"]).default("https"),
-  methods: z.array(z.enum(METHODS)).min(1, "name at least one method").max(METHODS.length),
+  /**
+   * What becomes of a tunnel to it. `terminate`: TLS ends in the gateway, and each request in it is held against the rules.
+   * `splice`: bytes pass unseen once the TLS greeting was looked at, and only half of what the rule allows.
+   */
+  mode: z.enum(["terminate", "splice"]).default("terminate"),
+  /** At least one, but none where the mode is `splice`; so it is with `paths`. */
+  methods: z.array(z.enum(METHODS)).max(METHODS.length).default([]),
   paths: z
     .array(z.string().refine(isPathTemplate, "a path as /literal/{one}/…, with /** only at its end"))
-    .min(1, "name at least one path")
-    .max(100),
+    .max(100)
+    .default([]),
   /** Query keys that may be there; none when left out. */
   query: z
     .array(z.string().regex(/^[A-Za-z0-9_.[\]-]{1,64}$/, "a query key is letters, digits, _ . - [ ]"))
     .max(100)
     .default([]),
+  /** Of what a request carries; any when left out. */
+  contentTypes: z.array(MediaType).min(1).max(50).optional(),
+  /** Of what an answer carries; any when left out. */
+  responseTypes: z.array(MediaType).min(1).max(50).optional(),
+  websocket: z
+    .boolean()
+    .refine((isAsked) => !isAsked, "websockets are not passed on: say false, or leave it out")
+    .default(false),
+  /** How often it may be used: at most `burst` at once, refilled by `perMinute`. As often as one likes when left out. */
+  rate: z.strictObject({ perMinute: z.int().min(1).max(60_000), burst: z.int().min(1).max(10_000) }).optional(),
   requestBytesMax: z
     .int()
     .min(0)
@@ -49,6 +72,23 @@ export const Rule = z.strictObject({
   owner: z.string().min(1).max(200).optional(),
   /** Last day it holds, UTC; from the next day on the list does not load. */
   expires: z.iso.date("a day as in 2027-01-31").optional(),
+});
+
+export const Rule = RuleKeys.superRefine((rule, context) => {
+  const wrong = (key: keyof z.infer<typeof RuleKeys>, message: string) =>
+    context.addIssue({ code: "custom", path: [key], message });
+  if (rule.mode === "terminate") {
+    if (rule.methods.length === 0) wrong("methods", "name at least one method");
+    if (rule.paths.length === 0) wrong("paths", "name at least one path");
+    return;
+  }
+  // Nobody looks into a spliced tunnel, so what cannot be kept must not be promised.
+  const promised = ["methods", "paths", "query", "contentTypes", "responseTypes"] as const;
+  for (const key of promised.filter((key) => (rule[key] ?? []).length > 0)) {
+    wrong(key, "a spliced tunnel is not looked into: take it out, or terminate");
+  }
+  if (rule.scheme === "http") wrong("scheme", "only TLS is spliced");
+  if (rule.requestBytesMax === 0) wrong("requestBytesMax", "a tunnel that nothing may go up is of no use");
 });
 export type Rule = z.infer<typeof Rule>;
 
@@ -70,6 +110,7 @@ export async function loadAllowlist(path: string, now: Date): Promise<Allowlist>
   if (!result.success) throw complaintOf(path, parsed, result.error.issues, Allowlist);
   refuseWrongPurpose(path, result.data);
   refuseTwice(path, result.data);
+  refuseTwoModes(path, result.data);
   refuseExpired(path, result.data, now);
   return result.data;
 }
@@ -104,6 +145,21 @@ function refuseTwice(path: string, list: Allowlist): void {
       );
     }
     seen.add(rule.id);
+  }
+}
+
+/** A tunnel is opened to a host and port, before it is known which rule it will be used under. */
+function refuseTwoModes(path: string, list: Allowlist): void {
+  const modes = new Map<string, Rule>();
+  for (const [i, rule] of list.rules.entries()) {
+    const place = `${rule.host}:${rule.port}`;
+    const first = modes.get(place) ?? rule;
+    modes.set(place, first);
+    if (first.mode === rule.mode) continue;
+    throw new OperatorError(
+      `${basename(path)}: rules.${i}.mode: ${rule.id} would ${rule.mode} what ${first.id} would ${first.mode}`,
+      `give all rules of ${place} the same mode`,
+    );
   }
 }
 

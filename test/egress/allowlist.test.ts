@@ -24,6 +24,17 @@ rules:
     why: a test
 `;
 
+const SPLICE = `version: 1
+purpose: sources
+rules:
+  - id: two
+    host: api.example
+    mode: splice
+    requestBytesMax: 1000
+    responseBytesMax: 1000
+    why: a test
+`;
+
 function load(text: string, name = "sources.yaml") {
   const path = join(directory, name);
   writeFileSync(path, text);
@@ -45,13 +56,25 @@ test("a good list is taken, with the strictest value for what it leaves out", as
     host: "api.example",
     port: 443,
     scheme: "https",
+    mode: "terminate",
     methods: ["GET"],
     paths: ["/v1/{id}"],
     query: [],
+    websocket: false,
     requestBytesMax: 0,
     responseBytesMax: 1000,
     why: "a test",
   });
+});
+
+test("a rule may name types and a rate, and a place may be spliced by a rule without methods and paths", async () => {
+  const more = `    contentTypes: [application/json]\n    responseTypes: [text/html]\n    rate: { perMinute: 60, burst: 10 }\n`;
+  expect((await load(GOOD + more)).rules[0]).toMatchObject({
+    contentTypes: ["application/json"],
+    responseTypes: ["text/html"],
+    rate: { perMinute: 60, burst: 10 },
+  });
+  expect((await load(SPLICE)).rules[0]).toMatchObject({ mode: "splice", methods: [], paths: [] });
 });
 
 describe("what is wrong stops the start, and is named with its place, its value and a remedy", () => {
@@ -82,6 +105,29 @@ describe("what is wrong stops the start, and is named with its place, its value 
       `${GOOD}    expires: 2026-06-14\n    owner: ann\n`,
       /one expired on 2026-06-14 \| ann renews/,
     ],
+    ["no paths at all", GOOD.replace(/ +paths:.*\n/, ""), /rules\.0\.paths: missing.*name at least one path/],
+    ["a mode of none", `${GOOD}    mode: passthrough\n`, /rules\.0\.mode: "passthrough" is not valid/],
+    [
+      "a splice that promises paths",
+      `${GOOD}    mode: splice\n    requestBytesMax: 9\n`,
+      /rules\.0\.methods: .* not looked into/,
+    ],
+    [
+      "a splice that nothing may go up",
+      SPLICE.replace(/ +requestBytesMax:.*\n/, ""),
+      /requestBytesMax: missing.*of no use/,
+    ],
+    ["a splice of plain HTTP", `${SPLICE}    scheme: http\n`, /rules\.0\.scheme: "http" is not valid.*only TLS/],
+    [
+      "two modes for one place",
+      GOOD + SPLICE.slice(SPLICE.indexOf("  - id")),
+      /rules\.1\.mode: two would splice what one would terminate \| give all rules of api\.example:443 the same/,
+    ],
+    ["a websocket", `${GOOD}    websocket: true\n`, /rules\.0\.websocket: true is not valid.*not passed on/],
+    ["a type that is none", `${GOOD}    contentTypes: [json]\n`, /contentTypes\.0: "json".*application\/json/],
+    ["a type with a parameter", `${GOOD}    responseTypes: ["text/html; charset=utf-8"]\n`, /responseTypes\.0/],
+    ["a rate without a burst", `${GOOD}    rate: { perMinute: 6 }\n`, /rules\.0\.rate\.burst: missing/],
+    ["a misspelt rate", `${GOOD}    rate: { perminute: 6, burst: 1 }\n`, /unknown key.*did you mean perMinute/],
     ["broken YAML", "rules: [", /sources\.yaml:\d+: /],
     ["not a list at all", "hello", /sources\.yaml/],
   ])("%s", async (_, text, expected) => {
