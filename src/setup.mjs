@@ -9,7 +9,16 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -39,7 +48,12 @@ const TEST_TOOLS = [
   { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
   { program: "socat", package: "socat", why: "srt carries its proxies into its sandbox with it" },
   { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },
+  { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "the virtual machines of the qemu driver" },
 ];
+
+/** Where the qemu driver looks first. */
+const KERNEL = "/usr/local/lib/weakdoor/kernel";
+const KERNEL_PACKAGE = "linux-image-cloud-amd64";
 
 main(process.argv.slice(2));
 
@@ -50,6 +64,7 @@ function main(argv) {
     stop(`Node ${process.version} is too old`, "install Node 20 or newer");
   installPackages();
   installTools(isForTests ? [...TOOLS, ...TEST_TOOLS] : TOOLS);
+  if (isForTests) unpackKernel();
   if (isForTests) installTestAgents();
 }
 
@@ -88,6 +103,39 @@ function installTools(tools) {
   const still = missing.filter((tool) => !(tool.isThere ?? (() => isOnPath(tool.program)))());
   if (apt !== 0 || still.length > 0)
     stop(`could not install ${still.map((t) => t.package).join(", ")}`, `run: ${command}`);
+}
+
+/**
+ * A kernel for the guests of virtual machines. Unpacked and not installed: what this machine itself boots stays as it is.
+ * Made aside and renamed into place, so that it is whole or not there.
+ */
+function unpackKernel() {
+  if (process.arch !== "x64" || existsSync(KERNEL)) return;
+  const byHand = `apt-get download the package that ${KERNEL_PACKAGE} depends on, and dpkg-deb -x it to ${KERNEL}`;
+  const depends = () => spawnSync("apt-cache", ["depends", KERNEL_PACKAGE], { encoding: "utf8" }).stdout ?? "";
+  if (!depends().includes("Depends:")) run("apt-get", ["-qq", "update"], "/", process.env, "ignore");
+  const name = /Depends: (linux-image-\S+)/.exec(depends())?.[1];
+  if (name === undefined) stop(`there is no package ${KERNEL_PACKAGE} here`, byHand);
+  say(
+    `will unpack ${name} to ${KERNEL}, which installs nothing (the guests' kernel, for the tests of the qemu driver)`,
+  );
+  mkdirSync(dirname(KERNEL), { recursive: true });
+  const making = mkdtempSync(`${KERNEL}.`);
+  try {
+    const got = run(
+      "apt-get",
+      ["-qq", "-o", "APT::Sandbox::User=root", "download", name],
+      making,
+      process.env,
+      "ignore",
+    );
+    const [file] = readdirSync(making);
+    if (got !== 0 || file === undefined) stop(`could not download ${name}`, byHand);
+    if (run("dpkg-deb", ["-x", file, "unpacked"], making) !== 0) stop(`could not unpack ${name}`, byHand);
+    renameSync(join(making, "unpacked"), KERNEL);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
 }
 
 /** Real agent CLIs, so that a test can let them write their own configuration files. */
