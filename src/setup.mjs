@@ -121,21 +121,19 @@ function unpackKernel() {
   );
   mkdirSync(dirname(KERNEL), { recursive: true });
   const making = mkdtempSync(`${KERNEL}.`);
-  try {
-    const got = run(
-      "apt-get",
-      ["-qq", "-o", "APT::Sandbox::User=root", "download", name],
-      making,
-      process.env,
-      "ignore",
-    );
-    const [file] = readdirSync(making);
-    if (got !== 0 || file === undefined) stop(`could not download ${name}`, byHand);
-    if (run("dpkg-deb", ["-x", file, "unpacked"], making) !== 0) stop(`could not unpack ${name}`, byHand);
-    renameSync(join(making, "unpacked"), KERNEL);
-  } finally {
-    rmSync(making, { recursive: true, force: true });
-  }
+  const failure = unpackInto(making, name);
+  if (failure === undefined) renameSync(join(making, "unpacked"), KERNEL);
+  rmSync(making, { recursive: true, force: true });
+  if (failure !== undefined) stop(failure, byHand);
+}
+
+/** What went wrong, if anything did. */
+function unpackInto(directory, name) {
+  const download = ["-qq", "-o", "APT::Sandbox::User=root", "download", name];
+  const status = run("apt-get", download, directory, process.env, "ignore");
+  const [file] = readdirSync(directory);
+  if (status !== 0 || file === undefined) return `could not download ${name}`;
+  return run("dpkg-deb", ["-x", file, "unpacked"], directory) === 0 ? undefined : `could not unpack ${name}`;
 }
 
 /** Real agent CLIs, so that a test can let them write their own configuration files. */
