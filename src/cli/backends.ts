@@ -17,7 +17,13 @@ export async function backends(
     {
       runDirectory: runDirectoryOf(stateDir),
       ...(dockerSocket === undefined ? {} : { dockerSocket }),
-      ...(config === undefined ? {} : { wanted: config.target.driver, e2b: e2bSettings(config, environment) }),
+      ...(config === undefined
+        ? {}
+        : {
+            wanted: config.target.driver,
+            qemuKernel: config.qemu.kernel,
+            e2b: e2bSettings(config, environment),
+          }),
     },
     signal,
   );

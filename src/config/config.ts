@@ -56,6 +56,7 @@ export async function loadConfig(path: string): Promise<Config> {
     },
     docker: { ...file.docker, ...socketAt(directory, file.docker.socket) },
     clamav: socketAt(directory, file.clamav.socket),
+    qemu: file.qemu.kernel === undefined ? {} : { kernel: resolve(directory, file.qemu.kernel) },
   };
 }
 

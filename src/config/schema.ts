@@ -145,6 +145,12 @@ export const ConfigFile = z.strictObject({
       image: z.string().min(1).max(300).optional(),
     })
     .prefault({}),
+  qemu: z
+    .strictObject({
+      /** A directory that holds boot/vmlinuz-* and lib/modules/*, as a kernel's package unpacks. */
+      kernel: Path.optional(),
+    })
+    .prefault({}),
   e2b: E2b.prefault({}),
   clamav: z
     .strictObject({

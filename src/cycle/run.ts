@@ -92,6 +92,7 @@ async function askBackends(options: RunOptions): Promise<Backends> {
       ...(dockerSocket === undefined ? {} : { dockerSocket }),
       ...(config.docker.image === undefined ? {} : { dockerImage: config.docker.image }),
       wanted: config.target.driver,
+      qemuKernel: config.qemu.kernel,
       e2b: options.e2b,
     },
     signal,

@@ -47,6 +47,7 @@ test("the shortest file gets every default, and absolute paths", async () => {
     schedule: { timeZone: "UTC", catchUp: "one" },
     docker: {},
     clamav: {},
+    qemu: {},
   });
   expect(config.stack.agents).toContain("codex");
   expect(config.sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -72,12 +73,14 @@ findings: { threshold: medium }
 schedule: { cron: "0 4 * * 1-5", timeZone: Europe/Berlin, catchUp: none }
 docker: { socket: /run/docker.sock }
 clamav: { socket: run/clamd.ctl }
+qemu: { kernel: guest/kernel }
 limits: { memoryMiB: 1024, cpus: 1.5, pids: 200, fileMiBMax: 4 }
 `),
   );
   expect(config.target.declaredBy).toBe(join(directory, "workspace/.devcontainer/devcontainer.json"));
   expect(config.limits).toEqual({ memoryMiB: 1024, cpus: 1.5, pids: 200, fileMiBMax: 4 });
   expect(config.clamav).toEqual({ socket: join(directory, "run/clamd.ctl") });
+  expect(config.qemu).toEqual({ kernel: join(directory, "guest/kernel") });
 });
 
 describe("a mistake is named with its line, its value and the remedy", () => {
