@@ -58,6 +58,7 @@ export async function endOf(
     name,
     certificate: certificate.status,
     at: clock.now().toISOString(),
+    aliveUntil: life.aliveUntil.toISOString(),
   });
   return certificate;
 }

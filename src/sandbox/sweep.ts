@@ -208,11 +208,12 @@ async function destroyOne(
   return certificate;
 }
 
-/** A sandbox outlives its owner by little, and the owner his last heartbeat by one. */
+/** It was ended before, or it has outlived its owner by little, and the owner his last heartbeat by one. */
 function lifeLeft(name: string, entry: OpenEntry | undefined, stateDir: string, now: Date): Life {
-  const beat = lastBeat(stateDir);
-  const isOver = beat !== undefined && !(entry?.processes ?? []).some(isAlive);
-  const lastSeen = isOver ? new Date(beat.getTime() + HEARTBEAT_INTERVAL_MS) : now;
   if (entry === undefined) return lifeNow(name, {}, now);
-  return lifeNow(name, { processes: entry.processes, netns: entry.hints.netns ?? [] }, lastSeen);
+  const beat = lastBeat(stateDir);
+  const isOver = beat !== undefined && !entry.processes.some(isAlive);
+  const outlived = isOver ? new Date(beat.getTime() + HEARTBEAT_INTERVAL_MS) : now;
+  const aliveUntil = entry.aliveUntil === undefined ? outlived : new Date(entry.aliveUntil);
+  return lifeNow(name, { processes: entry.processes, netns: entry.hints.netns ?? [], aliveUntil }, now);
 }

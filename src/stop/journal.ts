@@ -20,6 +20,8 @@ export type OpenEntry = {
   deadline: string;
   processes: ProcessId[];
   hints: JournalHints;
+  /** ISO 8601: when it was first ended, of one that could not be shown to be gone. */
+  aliveUntil?: string;
 };
 
 export type Journal = {
@@ -65,7 +67,10 @@ export function openEntries(entries: readonly JournalEntry[]): OpenEntry[] {
       continue;
     }
     if (entry.kind === "dead") {
+      const known = open.get(entry.name);
       if (entry.certificate === "destroyed") open.delete(entry.name);
+      else if (known !== undefined)
+        open.set(entry.name, { ...known, aliveUntil: known.aliveUntil ?? entry.aliveUntil ?? entry.at });
       continue;
     }
     const { cycle, name, driver, hints } = entry;
@@ -170,5 +175,9 @@ const SHAPES: Record<string, [string, Test][]> = {
     ["processes", (value) => Array.isArray(value) && value.every(isProcess)],
   ],
   forgotten: NAMED,
-  dead: [...NAMED, ["certificate", (value) => value === "destroyed" || value === "unverified"]],
+  dead: [
+    ...NAMED,
+    ["certificate", (value) => value === "destroyed" || value === "unverified"],
+    ["aliveUntil", (value) => value === undefined || isString(value)],
+  ],
 };

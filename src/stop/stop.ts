@@ -39,7 +39,15 @@ export type JournalEntry =
       hints: JournalHints;
       at: string;
     }
-  | { kind: "dead"; cycle: string; name: string; certificate: "destroyed" | "unverified"; at: string }
+  | {
+      kind: "dead";
+      cycle: string;
+      name: string;
+      certificate: "destroyed" | "unverified";
+      at: string;
+      /** When the killing began: what came to be after that is none of its. */
+      aliveUntil?: string;
+    }
   /** A person's word that it is gone, where nobody can look. */
   | { kind: "forgotten"; cycle: string; name: string; at: string };
 

@@ -66,7 +66,11 @@ test("a sandbox is open from its intent until it is shown to be destroyed", () =
   expect(openEntries([intent("a"), born("a")])).toMatchObject([
     { isBorn: true, processes: [{ pid: 7 }], hints: { engineSocket: "/run/engine.sock", commandLine: "abc" } },
   ]);
-  expect(openEntries([intent("a"), born("a"), dead("a", "unverified")])).toHaveLength(1);
+  const since = { ...dead("a", "unverified"), aliveUntil: "2026-01-01T00:00:07.000Z" } as JournalEntry;
+  expect(openEntries([intent("a"), born("a"), since, dead("a", "unverified")])).toMatchObject([
+    { aliveUntil: "2026-01-01T00:00:07.000Z" },
+  ]);
+  expect(openEntries([intent("a"), born("a"), { kind: "forgotten", cycle: "c1", name: "a", at }])).toEqual([]);
   expect(openEntries([intent("a"), born("a"), dead("a", "destroyed")])).toEqual([]);
 });
 
