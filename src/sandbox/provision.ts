@@ -134,9 +134,12 @@ function held(
   const { sandbox } = made;
   let ending: Promise<Certificate> | undefined;
   let isTold = false;
-  const begin = (): Promise<Certificate> => (ending ??= endOf(driver, spec, made, options));
+  const begin = (): Promise<Certificate> => (ending ??= endOf(driver, spec, made, options).finally(letGo));
   // The switch ends all sandboxes at once, not one after the other as their scopes unwind. Whoever unwinds sees what came of it.
-  options.signal.addEventListener("abort", () => void begin().catch(() => undefined), { once: true });
+  const onAbort = () => void begin().catch(() => undefined);
+  options.signal.addEventListener("abort", onAbort, { once: true });
+  // The signal outlives the sandbox, and would keep it and all that came of it in memory.
+  const letGo = () => options.signal.removeEventListener("abort", onAbort);
   return {
     name: sandbox.name,
     role: sandbox.role,
