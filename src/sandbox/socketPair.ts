@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Two ends of one Unix socket. `near` was accepted paused and nobody has read from it, so that it can be given to another
- * process without losing a byte; `far` is for whoever is at the other end.
+ * Two ends of one Unix socket. Nobody has read from `near` yet, so that it can be given to another process without losing a
+ * byte; `far` is for whoever is at the other end.
  */
 export type SocketPair = { near: Socket; far: Socket };
 
@@ -14,29 +14,37 @@ export async function socketPair(): Promise<SocketPair> {
   // Mode 0700, so nobody else can connect first.
   const directory = mkdtempSync(join(tmpdir(), "wd-pair-"));
   const path = join(directory, "s");
-  const pair = Promise.withResolvers<SocketPair>();
-  const listener = createServer({ pauseOnConnect: true });
-  const far = new Socket();
-  listener.once("error", pair.reject).once("connection", (near) => pair.resolve({ near, far }));
-  far.once("error", pair.reject);
+  const accepted = Promise.withResolvers<Socket>();
+  const connected = Promise.withResolvers<void>();
+  const listener = createServer();
+  const near = new Socket();
+  const fail = (thrown: Error) => {
+    accepted.reject(thrown);
+    connected.reject(thrown);
+  };
   // Out of descriptors, the listener says nothing and hangs up.
-  far.once("close", () => pair.reject(new Error("a socket pair could not be made: its far end was closed")));
+  const hungUp = () => fail(new Error("no pair of sockets could be made: the listener hung up"));
+  listener.once("error", fail).once("connection", accepted.resolve);
+  near.once("error", fail).once("close", hungUp).once("connect", connected.resolve);
+  // One that is paused before it is connected does not begin to read.
+  near.pause();
   // On a path both take effect before they return, so whoever kills us cannot leave the directory behind.
   listener.listen(path);
-  far.connect(path);
+  near.connect(path);
   rmSync(directory, { recursive: true, force: true });
   try {
-    return await pair.promise;
+    const [far] = await Promise.all([accepted.promise, connected.promise]);
+    return { near, far };
   } catch (thrown) {
-    far.destroy();
+    near.destroy();
     throw thrown;
   } finally {
-    far.off("error", pair.reject);
+    near.off("error", fail).off("close", hungUp);
     listener.close();
   }
 }
 
-/** Has nobody read from it yet, so that it can be given away whole? `pauseOnConnect` is Node's way to make one such. */
+/** Has nobody read from it yet, so that it can be given away whole? */
 export function isUntouched(stream: unknown): stream is Socket {
   return stream instanceof Socket && !stream.destroyed && stream.isPaused() && stream.bytesRead === 0;
 }
