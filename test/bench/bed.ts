@@ -52,13 +52,16 @@ export async function makeBed(): Promise<Bed> {
       return driver;
     },
     engine: engineOf,
-    spec: () => scratchSpec({ image, signal, cycle: `bench${process.pid}` }, { mounts: MOUNTS }),
+    spec: () => scratchSpec({ image, signal, cycle: MARK }, { mounts: MOUNTS }),
     async [Symbol.asyncDispose]() {
       await (await engine)?.stop();
       rmSync(home, { recursive: true, force: true });
     },
   };
 }
+
+/** In the name of every sandbox of this run. */
+export const MARK = `bench${process.pid}`;
 
 const MOUNTS: readonly Mount[] = [{ kind: "tmpfs", path: "/tmp", sizeMiB: 64 }];
 

@@ -43,7 +43,7 @@ async function run(chosen: readonly Bench[], isJson: boolean): Promise<boolean> 
 }
 
 function figureOf(measured: Measured): Figure {
-  const value = median(measured.values);
+  const value = (measured.summary ?? median)(measured.values);
   const baseline = measured.baseline === null ? null : median(measured.baseline);
   const ratio = baseline === null ? null : value / baseline;
   return {

@@ -3,7 +3,7 @@ import type { Bed } from "./bed.ts";
 /** One line of the bench, as `--json` prints it. */
 export type Figure = {
   name: string;
-  /** Median of `runs`. */
+  /** Median of `runs`, or what the name says. */
   value: number;
   unit: string;
   /** Median of the baseline, measured in the same run; null where nothing comparable exists. */
@@ -21,6 +21,8 @@ export type Measured = {
   unit: string;
   values: number[];
   baseline: number[] | null;
+  /** Of the values; median when it is not given. */
+  summary?: (values: readonly number[]) => number;
   goal: { text: string; isMet(value: number, ratio: number): boolean } | null;
 };
 
@@ -45,6 +47,12 @@ export async function milliseconds(work: () => unknown): Promise<number> {
 
 export async function mbPerSecond(bytes: number, work: () => unknown): Promise<number> {
   return bytes / 1_000 / (await milliseconds(work));
+}
+
+/** The least value that so much of them, from 0 to 1, does not exceed. */
+export function percentile(values: readonly number[], of: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * of) - 1)] ?? Number.NaN;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,129 +1,89 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "../../src/base/clock.ts";
-import { TOOL_PATH } from "../../src/base/exec.ts";
-import { guestArgv } from "../../src/guest/argv.ts";
-import { GUEST_DIR } from "../../src/guest/wire.ts";
-import { makeOwnRoot } from "../../src/sandbox/ownRoot.ts";
-import { type Provisioned, provision } from "../../src/sandbox/provision.ts";
-import { scratchBroker } from "../../src/sandbox/scratchBroker.ts";
-import { isAlive, killProcess, processId } from "../../src/stop/processes.ts";
-import { processesBelow } from "../support/processes.ts";
-import { type Ended, start, weakdoor } from "../support/weakdoor.ts";
-import type { Bed } from "./bed.ts";
-import { type Bench, type Measured, milliseconds, sideBySide } from "./figure.ts";
+import type { DriverKind } from "../../src/sandbox/sandbox.ts";
+import { type Bench, type Measured, percentile, sideBySide } from "./figure.ts";
+import { bareKillMs } from "./kill/bare.ts";
+import { type Killed, killCrowd } from "./kill/crowd.ts";
 
-/** From the decision to stop until everything is gone and known to be. */
-export const kill: Bench = {
-  name: "kill",
-  run: async (bed) => [await ten(bed), ...(await wholeCycle(bed))],
-};
+/**
+ * From the decision to stop until the certificates are in hand, as the kill switch does it: one signal is aborted. Beside
+ * it as many sandboxes of the same backend ended by hand, by `docker rm -f` where there is an engine.
+ */
+const KINDS: readonly DriverKind[] = ["docker-runc", "docker-runsc", "bubblewrap", "runsc"];
+const TEN = 10;
+const FIFTY = 50;
+const ROUNDS = 4;
+const ROUNDS_OF_FIFTY = 2;
 
-const SANDBOXES = 10;
-const RUNS = 3;
+export const kills: readonly Bench[] = [
+  ...KINDS.map(
+    (kind): Bench => ({
+      name: `kill ${kind}`,
+      async run(bed) {
+        const driver = await bed.driver(kind);
+        const rounds: Killed[] = [];
+        const { values, baseline } = await sideBySide(
+          ROUNDS,
+          async () => {
+            const killed = await killCrowd(driver, TEN, bed);
+            rounds.push(killed);
+            return killed.certifiedMs;
+          },
+          () => bareKillMs(driver, TEN, bed),
+        );
+        const isDocker = kind.startsWith("docker-");
+        const by = isDocker ? "docker rm -f" : "SIGKILL by hand";
+        return [
+          pooled(
+            `kill ${kind}, egress cut, p99`,
+            rounds.flatMap(({ cutMs }) => cutMs),
+            0.99,
+            50,
+          ),
+          pooled(
+            `kill ${kind}, workloads dead, p95`,
+            rounds.flatMap(({ deadMs }) => deadMs),
+            0.95,
+            500,
+          ),
+          {
+            name: `kill ${kind}, all dead, beside ${by}`,
+            unit: "ms",
+            values: rounds.map(({ deadMs }) => Math.max(...deadMs)),
+            baseline,
+            goal: isDocker ? { text: "at most 1.5 times", isMet: (_: number, ratio: number) => ratio <= 1.5 } : null,
+          },
+          { name: `kill ${kind}, certificates`, unit: "ms", values, baseline, goal: under(2_000) },
+        ];
+      },
+    }),
+  ),
+  ...(["docker-runc", "bubblewrap"] as const).map(
+    (kind): Bench => ({
+      name: `fifty ${kind}`,
+      async run(bed) {
+        const driver = await bed.driver(kind);
+        const figures = await sideBySide(
+          ROUNDS_OF_FIFTY,
+          async () => (await killCrowd(driver, FIFTY, bed)).certifiedMs,
+          () => bareKillMs(driver, FIFTY, bed),
+        );
+        return [{ name: `kill of fifty ${kind}, certificates`, unit: "ms", ...figures, goal: under(5_000) }];
+      },
+    }),
+  ),
+];
 
-async function ten(bed: Bed): Promise<Measured> {
-  const figures = await sideBySide(
-    RUNS,
-    () => certifiedMs(bed),
-    () => bareMs(bed),
-  );
-  const goal = { text: "under 2000 ms", isMet: (value: number) => value < 2_000 };
-  return { name: `kill of ${SANDBOXES} bubblewrap, to the certificates`, unit: "ms", ...figures, goal };
-}
-
-async function certifiedMs(bed: Bed): Promise<number> {
-  const stateDir = bed.fresh("state");
-  mkdirSync(stateDir, { mode: 0o700 });
-  const alive: Provisioned[] = [];
-  const endAll = () => Promise.all(alive.map((one) => one.end()));
-  try {
-    for (let i = 0; i < SANDBOXES; i++) {
-      const one = await provision(await bed.driver("bubblewrap"), bed.spec(), {
-        stateDir,
-        clock: systemClock,
-        signal: bed.signal,
-        watchdog: { isAlive: () => true },
-        onCertificate: () => undefined,
-      });
-      alive.push(one);
-      await scratchBroker(one.channel).hello;
-    }
-    return await milliseconds(async () => {
-      const doubted = (await endAll()).filter(({ status }) => status !== "destroyed");
-      if (doubted.length > 0) throw new Error(`${doubted.length} of ${SANDBOXES} are not certified destroyed`);
-    });
-  } finally {
-    await endAll();
-  }
-}
-
-/** The same program in sandboxes made by hand: SIGKILL to each bwrap, until no process of theirs is there. */
-async function bareMs(bed: Bed): Promise<number> {
-  const spec = bed.spec();
-  const root = await makeOwnRoot(spec, bed.fresh("root"), bed.signal);
-  const places = ["--ro-bind", root.path, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"];
-  const options = ["--unshare-all", "--die-with-parent", ...places, "--ro-bind", spec.guest, GUEST_DIR, "--"];
-  const children: ChildProcess[] = [];
-  try {
-    for (let i = 0; i < SANDBOXES; i++) {
-      const child = spawn("bwrap", [...options, ...guestArgv("shim", [spec.name])], { env: { PATH: TOOL_PATH } });
-      children.push(child);
-      // The shim's first bytes: the preface of HTTP/2.
-      await once(child.stdout, "data");
-    }
-    const all = children.flatMap((child) => processesBelow(child.pid ?? 0)).flatMap((pid) => processId(pid) ?? []);
-    return await milliseconds(async () => {
-      for (const child of children) child.kill("SIGKILL");
-      while (all.some(isAlive)) await sleep(1);
-    });
-  } finally {
-    for (const child of children) child.kill("SIGKILL");
-  }
-}
-
-/** Where in the demo cycle the switch is thrown: two sandboxes live then, and the gateway. */
-const MOMENT = { step: "  target ", afterMs: 100 };
-
-/** Read from the outside, as a person with two terminals would: the start of `weakdoor kill` is in it. */
-async function wholeCycle(bed: Bed): Promise<Measured[]> {
-  const state = bed.fresh("state");
-  mkdirSync(state, { mode: 0o700 });
-  symlinkSync(bed.cache, join(state, "cache"));
-  const stops: Stop[] = [];
-  for (let i = 0; i < RUNS; i++) stops.push(await stop(state, bed.fresh("reports")));
-  const goal = { text: "under 2000 ms", isMet: (value: number) => value < 2_000 };
-  const figure = (name: string, of: (one: Stop) => number): Measured => {
-    return { name, unit: "ms", values: stops.map(of), baseline: null, goal };
+/** Over every one of every round. */
+function pooled(name: string, values: number[], of: number, atMostMs: number): Measured {
+  return {
+    name,
+    unit: "ms",
+    values,
+    baseline: null,
+    summary: (all: readonly number[]) => percentile(all, of),
+    goal: under(atMostMs),
   };
-  return [
-    figure("kill of a cycle, from the latch to nothing alive", ({ goneMs }) => goneMs),
-    figure("kill of a cycle, from the command to exit 40", ({ exitMs }) => exitMs),
-  ];
 }
 
-type Stop = { goneMs: number; exitMs: number };
-
-async function stop(state: string, reports: string): Promise<Stop> {
-  const running = start(["run", "--demo", "--state", state, "--reports", reports]);
-  try {
-    await running.says(MOMENT.step);
-    await sleep(MOMENT.afterMs);
-    const killing = weakdoor("kill", "--reason", "the bench", "--state", state);
-    let exit: Ended | undefined;
-    const exitMs = await milliseconds(async () => {
-      exit = await running.ended;
-    });
-    const killed = await killing;
-    const goneMs = Number(/nothing of ours lives, after (\d+) ms/.exec(killed.out)?.[1]);
-    if (killed.code === 0 && exit?.code === 40 && goneMs >= 0) return { goneMs, exitMs };
-    throw new Error(`no clean stop: ${killed.out} ${killed.err} ${exit?.err}`);
-  } finally {
-    const id = running.child.pid === undefined ? undefined : processId(running.child.pid);
-    if (id !== undefined) killProcess(id);
-    await weakdoor("rearm", "--reason", "the bench goes on", "--state", state);
-  }
+function under(atMostMs: number) {
+  return { text: `under ${atMostMs} ms`, isMet: (value: number) => value < atMostMs };
 }

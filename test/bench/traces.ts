@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { findProcesses } from "../../src/stop/processes.ts";
+
+/** What our work may leave on the machine and in this process. Counts, but for the two of memory. */
+export type Traces = {
+  processes: number;
+  mounts: number;
+  cgroups: number;
+  temporary: number;
+  namespaces: number;
+  descriptors: number;
+  heapMiB: number;
+  residentMiB: number;
+};
+
+export const TRACES: readonly (keyof Traces)[] = [
+  "processes",
+  "mounts",
+  "cgroups",
+  "temporary",
+  "namespaces",
+  "descriptors",
+  "heapMiB",
+  "residentMiB",
+];
+
+/**
+ * `mark` is what the names of all our sandboxes and directories hold, so that what others do on the machine is not counted;
+ * descriptors and memory are this process's own, after a collection. Network namespaces are counted by what holds them:
+ * this process's children.
+ */
+export function tracesOf(mark: string): Traces {
+  const collect = gc();
+  collect();
+  const memory = process.memoryUsage();
+  const ours = findProcesses((p) => p.commandLine.includes(mark) || p.cgroup.includes(mark));
+  return {
+    processes: ours.length,
+    mounts: readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .filter((line) => line.includes(mark)).length,
+    cgroups: below("/sys/fs/cgroup").filter((path) => path.includes(mark)).length,
+    temporary: readdirSync(tmpdir()).filter((name) => name.startsWith("wd-pair-") || name.includes(mark)).length,
+    namespaces: namespacesOfMount(),
+    descriptors: readdirSync("/proc/self/fd").length,
+    heapMiB: (memory.heapUsed + memory.external) / MIB,
+    residentMiB: memory.rss / MIB,
+  };
+}
+
+const MIB = 1024 * 1024;
+
+function gc(): () => void {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+}
+
+function below(root: string): string[] {
+  return readdirSync(root, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Network namespaces that are kept by a mount, which is how an engine keeps a container's. */
+function namespacesOfMount(): number {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return lines.filter((line) => line.includes(" nsfs ") && line.includes("net:[")).length;
+}
