@@ -94,6 +94,8 @@ function kernelWords(accelerator: Accelerator): string[] {
     "console=ttyS0",
     "quiet",
     "panic=-1",
+    // There is no keyboard controller to ask for a restart; a triple fault is one, and QEMU then ends.
+    "reboot=t",
     "cryptomgr.notests",
     "8250.nr_uarts=1",
     "audit=0",
