@@ -14,7 +14,10 @@ export type Bed = AsyncDisposable & {
   /** State directories that have this as their `cache` find the image prepared. */
   cache: string;
   image: Image;
-  signal: AbortSignal;
+  /** Aborts when one bench has taken longer than any should. */
+  readonly signal: AbortSignal;
+  /** The next bench has its own time. */
+  renew(): void;
   /** A directory below `home` that is not there yet. */
   fresh(name: string): string;
   /** Those of a Docker engine start one of our own, once; it ends with the bed. */
@@ -23,7 +26,7 @@ export type Bed = AsyncDisposable & {
   spec(): SandboxSpec;
 };
 
-/** No bench takes this long; one that hangs ends. */
+/** No bench takes this long; one that hangs is given up. */
 const DEADLINE_MS = 600_000;
 
 /** Short, for sockets lie below it. Leaving its scope removes it. */
@@ -31,7 +34,7 @@ export async function makeBed(): Promise<Bed> {
   const home = mkdtempSync(join(tmpdir(), "wdb-"));
   const cache = join(home, "cache");
   const image = await prepareImage(cache);
-  const signal = AbortSignal.timeout(DEADLINE_MS);
+  let signal = AbortSignal.timeout(DEADLINE_MS);
   let engine: Promise<Engine> | undefined;
   const engineOf = () => (engine ??= startEngine());
   let names = 0;
@@ -39,7 +42,12 @@ export async function makeBed(): Promise<Bed> {
     home,
     cache,
     image,
-    signal,
+    get signal() {
+      return signal;
+    },
+    renew() {
+      signal = AbortSignal.timeout(DEADLINE_MS);
+    },
     fresh: (name) => join(home, `${name}${++names}`),
     async driver(kind) {
       const runDirectory = join(home, "run");

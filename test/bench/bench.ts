@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { benches } from "./all.ts";
-import { makeBed } from "./bed.ts";
+import { type Bed, makeBed } from "./bed.ts";
 import { type Bench, type Figure, type Measured, median } from "./figure.ts";
 
 /**
@@ -26,7 +26,8 @@ async function run(chosen: readonly Bench[], isJson: boolean): Promise<boolean> 
   let areAllRun = true;
   for (const bench of chosen) {
     try {
-      for (const measured of await bench.run(bed)) {
+      bed.renew();
+      for (const measured of await withinTime(bench, bed)) {
         const figure = figureOf(measured);
         figures.push(figure);
         if (!isJson) process.stdout.write(`${line(figure)}\n`);
@@ -40,6 +41,18 @@ async function run(chosen: readonly Bench[], isJson: boolean): Promise<boolean> 
   }
   if (isJson) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
   return areAllRun && figures.every((figure) => figure.met !== false);
+}
+
+async function withinTime(bench: Bench, bed: Bed): Promise<Measured[]> {
+  const { signal } = bed;
+  const late = Promise.withResolvers<never>();
+  const onAbort = () => late.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([bench.run(bed), late.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 function figureOf(measured: Measured): Figure {

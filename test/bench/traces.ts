@@ -29,22 +29,20 @@ export const TRACES: readonly (keyof Traces)[] = [
 ];
 
 /**
- * `mark` is what the names of all our sandboxes and directories hold, so that what others do on the machine is not counted;
- * descriptors and memory are this process's own, after a collection. Network namespaces are counted by what holds them:
- * this process's children.
+ * `marks` are what the names of all our sandboxes and directories hold, one of them each, so that what others do on the
+ * machine is not counted. Descriptors and memory are this process's own, after a collection.
  */
-export function tracesOf(mark: string): Traces {
+export function tracesOf(marks: readonly string[]): Traces {
+  const isOurs = (text: string) => marks.some((mark) => text.includes(mark));
   const collect = gc();
   collect();
   const memory = process.memoryUsage();
-  const ours = findProcesses((p) => p.commandLine.includes(mark) || p.cgroup.includes(mark));
+  const ours = findProcesses((p) => isOurs(p.commandLine) || isOurs(p.cgroup));
   return {
     processes: ours.length,
-    mounts: readFileSync("/proc/self/mountinfo", "utf8")
-      .split("\n")
-      .filter((line) => line.includes(mark)).length,
-    cgroups: below("/sys/fs/cgroup").filter((path) => path.includes(mark)).length,
-    temporary: readdirSync(tmpdir()).filter((name) => name.startsWith("wd-pair-") || name.includes(mark)).length,
+    mounts: readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter(isOurs).length,
+    cgroups: below("/sys/fs/cgroup").filter(isOurs).length,
+    temporary: readdirSync(tmpdir()).filter((name) => name.startsWith("wd-pair-") || isOurs(name)).length,
     namespaces: namespacesOfMount(),
     descriptors: readdirSync("/proc/self/fd").length,
     heapMiB: (memory.heapUsed + memory.external) / MIB,
