@@ -23,6 +23,24 @@ const MediaType = z
   .max(127)
   .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/, "a media type as in application/json");
 
+/** What says where a request goes, how long it is, and what comes back, is not a rule's to write. */
+const OF_THE_GATEWAY: ReadonlySet<string> = new Set([
+  "accept-encoding",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "user-agent",
+]);
+
 const RuleKeys = z.strictObject({
   id: Id,
   /** Exact: no wildcard, no address. */
@@ -68,6 +86,37 @@ const RuleKeys = z.strictObject({
     .int()
     .min(1)
     .max(1024 * MIB),
+  /** What one cycle may carry to and from the host and port, all their rules together; as much as one likes when left out. */
+  cycleBytesMax: z
+    .strictObject({
+      up: z
+        .int()
+        .min(0)
+        .max(1024 * MIB),
+      down: z
+        .int()
+        .min(1)
+        .max(64 * 1024 * MIB),
+    })
+    .optional(),
+  /** A secret of ours that goes out with every request, and is known to the gateway alone: never to who asks, nor to the log. */
+  inject: z
+    .strictObject({
+      header: z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,63}$/, "a header's name in lower case")
+        .refine((name) => !OF_THE_GATEWAY.has(name), "a header that the gateway itself writes"),
+      /** The variable of the environment that weakdoor runs in. */
+      secretEnv: z
+        .string()
+        .regex(/^[A-Z][A-Z0-9_]{0,100}$/, "the name of an environment variable, as in SEARCH_API_KEY"),
+      /** Before the secret, as in `Bearer `. */
+      prefix: z
+        .string()
+        .regex(/^(?:[A-Za-z]{1,20} )?$/, "one word and a space")
+        .default(""),
+    })
+    .optional(),
   why: z.string().min(1, "say why it may be reached").max(400),
   owner: z.string().min(1).max(200).optional(),
   /** Last day it holds, UTC; from the next day on the list does not load. */
@@ -77,6 +126,7 @@ const RuleKeys = z.strictObject({
 export const Rule = RuleKeys.superRefine((rule, context) => {
   const wrong = (key: keyof z.infer<typeof RuleKeys>, message: string) =>
     context.addIssue({ code: "custom", path: [key], message });
+  if (rule.inject !== undefined && rule.scheme === "http") wrong("inject", "a secret goes out over TLS alone");
   if (rule.mode === "terminate") {
     if (rule.methods.length === 0) wrong("methods", "name at least one method");
     if (rule.paths.length === 0) wrong("paths", "name at least one path");
@@ -88,6 +138,8 @@ export const Rule = RuleKeys.superRefine((rule, context) => {
     wrong(key, "a spliced tunnel is not looked into: take it out, or terminate");
   }
   if (rule.scheme === "http") wrong("scheme", "only TLS is spliced");
+  if (rule.inject !== undefined)
+    wrong("inject", "nothing can be put into a spliced tunnel: take it out, or terminate");
   if (rule.requestBytesMax === 0) wrong("requestBytesMax", "a tunnel that nothing may go up is of no use");
 });
 export type Rule = z.infer<typeof Rule>;
