@@ -19,7 +19,9 @@ test("nothing from a package is read before the latch is set", () => {
   const walk = (file: string): void => {
     if (seen.has(file)) return;
     seen.add(file);
-    for (const [, specifier = ""] of readFileSync(file, "utf8").matchAll(/^(?:import|\}) [^"]*?from "([^"]+)"/gm)) {
+    // What is imported for its type alone is not there when the program runs.
+    const imports = readFileSync(file, "utf8").matchAll(/^import (?!type )[^;"]*?from "([^"]+)"/gm);
+    for (const [, specifier = ""] of imports) {
       if (specifier.startsWith(".")) walk(join(file, "..", specifier));
       else if (!specifier.startsWith("node:")) packages.push(`${file} imports ${specifier}`);
     }
