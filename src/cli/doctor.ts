@@ -1,13 +1,11 @@
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { messageOf, OperatorError } from "../base/errors.ts";
-import { type Config, loadConfig } from "../config/config.ts";
-import { CONFIG_NAME } from "../config/name.ts";
 import { boots } from "../sandbox/contract.ts";
 import { type Image, prepareImage } from "../sandbox/image.ts";
 import { backends } from "./backends.ts";
+import { configIfThere } from "./configIfThere.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";
-import { EXIT, flag, text, type Verb, type VerbInput } from "./verb.ts";
+import { EXIT, flag, type Verb } from "./verb.ts";
 
 /** An emulated machine takes seconds to start, and the first time KVM is tried before. */
 const BOOT_DEADLINE_MS = 45_000;
@@ -48,13 +46,6 @@ export const verb: Verb = {
     return EXIT.nothingNew;
   },
 };
-
-/** What is configured decides which engine is asked and whether E2B is; without a configuration the usual places are. */
-async function configIfThere(values: VerbInput["values"], cwd: string): Promise<Config | undefined> {
-  const named = text(values, "config");
-  const path = resolve(cwd, named ?? CONFIG_NAME);
-  return named !== undefined || existsSync(path) ? loadConfig(path) : undefined;
-}
 
 async function boot(driver: Parameters<typeof boots>[0], image: Image, signal: AbortSignal) {
   try {

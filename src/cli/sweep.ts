@@ -7,6 +7,7 @@ import { doubtsOf } from "../sandbox/certificate.ts";
 import { sweep } from "../sandbox/sweep.ts";
 import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
 import { readyBackends } from "./backends.ts";
+import { configIfThere } from "./configIfThere.ts";
 import { makeState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, text, type Verb } from "./verb.ts";
 
@@ -26,7 +27,7 @@ export const verb: Verb = {
     const stateDir = makeState(values, cwd);
     const forgotten = text(values, "forget");
     if (forgotten !== undefined) await forget(stateDir, forgotten, text(values, "reason")?.trim() ?? "");
-    const drivers = await readyBackends(stateDir, signal);
+    const drivers = await readyBackends(stateDir, signal, await configIfThere(values, cwd));
     const scope = flag(values, "own") ? "journal" : "all";
     const report = await sweep({ drivers, stateDir, clock: systemClock, scope });
     const ledger = openLedger(stateDir, { clock: systemClock });
