@@ -50,22 +50,29 @@ function forward(session: ClientHttp2Session, incoming: IncomingMessage, outgoin
     outgoing.writeHead(403, { "content-type": "text/plain" }).end("only the sandbox's first program says this\n");
     return;
   }
-  const stream = session.request({
-    ...passedOn(incoming.headers),
-    ":method": incoming.method ?? "GET",
-    ":scheme": target.protocol.slice(0, -1),
-    ":authority": target.host,
-    ":path": target.pathname + target.search,
-  });
-  stream.once("response", (headers) => {
-    outgoing.writeHead(headers[":status"] ?? 502, passedOn(headers));
+  const { headers } = incoming;
+  // One frame in place of two: the second would wait until the first is written.
+  const isBodiless = headers["content-length"] === undefined && headers["transfer-encoding"] === undefined;
+  const stream = session.request(
+    {
+      ...passedOn(headers),
+      ":method": incoming.method ?? "GET",
+      ":scheme": target.protocol.slice(0, -1),
+      ":authority": target.host,
+      ":path": target.pathname + target.search,
+    },
+    { endStream: isBodiless },
+  );
+  stream.once("response", (answer) => {
+    outgoing.writeHead(answer[":status"] ?? 502, passedOn(answer));
     // An end that came too early cuts the connection, which is how HTTP/1 tells the client.
     pipeline(stream, outgoing, () => undefined);
   });
   stream.once("error", (error) => refuse(outgoing, error));
   stream.once("close", () => refuse(outgoing, new Error("no answer")));
   outgoing.once("close", () => stream.close());
-  pipeline(incoming, stream, () => undefined);
+  if (isBodiless) incoming.resume();
+  else pipeline(incoming, stream, () => undefined);
 }
 
 /** However the path is written: the gateway reads it strictly, so a spelling too many refused here is none that works there. */
