@@ -1,4 +1,5 @@
 import { ISOLATIONS, type Isolation } from "../sandbox/sandbox.ts";
+import { weakSettings } from "../sandbox/srt/settings.ts";
 import { ENGINE_DEFAULT } from "../stack/declared/capabilities.ts";
 import type { Declared } from "../stack/stack.ts";
 
@@ -10,6 +11,7 @@ export function weaknessesOf(declared: Declared): string[] {
     ...added.map((name) => `added ${name}`),
     ...(declared.seccomp === "none" ? ["no seccomp filter"] : []),
     ...declared.loosened.filter((name) => name !== "seccomp-unconfined").map((name) => SAID[name] ?? hostSaid(name)),
+    ...weakSettings(declared.settings ?? {}).map(({ what, why }) => `${what}: ${why}`),
     ...declared.resources.filter(({ kind }) => kind === "device").map(({ source }) => `the host's device ${source}`),
   ];
 }

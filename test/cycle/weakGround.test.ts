@@ -60,3 +60,12 @@ test.each([
   expect(answer.reason).toMatch(reason);
   expect(answer.reason).toContain("privileged");
 });
+
+test("settings with which srt itself confines less are weak ground, and its ordinary ones are not", async () => {
+  const declared = await readDeclared(place, "none");
+  const srt = { ...declared, kind: "srt" as const, seccomp: "default" as const, loosened: [], resources: [] };
+  expect(weaknessesOf({ ...srt, settings: { filesystem: { allowWrite: ["."] } } })).toEqual([]);
+  expect(weaknessesOf({ ...srt, settings: { enableWeakerNestedSandbox: true } })).toEqual([
+    "enableWeakerNestedSandbox: srt mounts no /proc of the sandbox's own",
+  ]);
+});
