@@ -62,6 +62,7 @@ test.each([
 });
 
 test("settings with which srt itself confines less are weak ground, and its ordinary ones are not", async () => {
+  await using place = tree();
   const declared = await readDeclared(place, "none");
   const srt = { ...declared, kind: "srt" as const, seccomp: "default" as const, loosened: [], resources: [] };
   expect(weaknessesOf({ ...srt, settings: { filesystem: { allowWrite: ["."] } } })).toEqual([]);
