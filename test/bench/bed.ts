@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { drivers } from "../../src/sandbox/all.ts";
 import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
 import { type Image, prepareImage } from "../../src/sandbox/image.ts";
@@ -23,6 +23,8 @@ export type Bed = AsyncDisposable & {
   /** Those of a Docker engine start one of our own, once; it ends with the bed. */
   driver(kind: DriverKind): Promise<Driver>;
   engine(): Promise<Engine>;
+  /** One of these is in the name of all that this run makes on the machine. */
+  marks(): string[];
   spec(): SandboxSpec;
 };
 
@@ -35,8 +37,9 @@ export async function makeBed(): Promise<Bed> {
   const cache = join(home, "cache");
   const image = await prepareImage(cache);
   let signal = AbortSignal.timeout(DEADLINE_MS);
+  const marks = [MARK, basename(home)];
   let engine: Promise<Engine> | undefined;
-  const engineOf = () => (engine ??= startEngine());
+  const engineOf = () => (engine ??= markedEngine(marks));
   let names = 0;
   return {
     home,
@@ -60,12 +63,20 @@ export async function makeBed(): Promise<Bed> {
       return driver;
     },
     engine: engineOf,
+    marks: () => [...marks],
     spec: () => scratchSpec({ image, signal, cycle: MARK }, { mounts: MOUNTS }),
     async [Symbol.asyncDispose]() {
       await (await engine)?.stop();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** All that it makes lies in the directory of its socket or bears that one's name. */
+async function markedEngine(marks: string[]): Promise<Engine> {
+  const engine = await startEngine();
+  marks.push(basename(dirname(engine.socket)));
+  return engine;
 }
 
 /** In the name of every sandbox of this run. */

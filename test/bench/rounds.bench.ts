@@ -21,10 +21,10 @@ export const rounds: readonly Bench[] = KINDS.map((kind) => ({
     const stateDir = bed.fresh("state");
     mkdirSync(stateDir, { mode: 0o700 });
     for (let i = 0; i < WARM_UP_ROUNDS; i++) await round(driver, stateDir, bed);
-    const before = tracesOf([MARK]);
+    const before = tracesOf(bed.marks());
     const values: number[] = [];
     for (let i = 0; i < ROUNDS; i++) values.push(await milliseconds(() => round(driver, stateDir, bed)));
-    const after = tracesOf([MARK]);
+    const after = tracesOf(bed.marks());
     const listed = (await driver.list()).filter((name) => name.startsWith(`wd-${MARK}-`));
     if (listed.length > 0) throw new Error(`${kind} still lists ${listed.join(", ")}`);
     return [

@@ -37,13 +37,15 @@ export function tracesOf(marks: readonly string[]): Traces {
   const collect = gc();
   collect();
   const memory = process.memoryUsage();
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter(isOurs);
   const ours = findProcesses((p) => isOurs(p.commandLine) || isOurs(p.cgroup));
   return {
     processes: ours.length,
     mounts: readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter(isOurs).length,
     cgroups: below("/sys/fs/cgroup").filter(isOurs).length,
     temporary: readdirSync(tmpdir()).filter((name) => name.startsWith("wd-pair-") || isOurs(name)).length,
-    namespaces: namespacesOfMount(),
+    // An engine keeps a container's network namespace by a mount.
+    namespaces: mounts.filter((line) => line.includes(" nsfs ")).length,
     descriptors: readdirSync("/proc/self/fd").length,
     heapMiB: (memory.heapUsed + memory.external) / MIB,
     residentMiB: memory.rss / MIB,
@@ -61,10 +63,4 @@ function below(root: string): string[] {
   return readdirSync(root, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** Network namespaces that are kept by a mount, which is how an engine keeps a container's. */
-function namespacesOfMount(): number {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  return lines.filter((line) => line.includes(" nsfs ") && line.includes("net:[")).length;
 }

@@ -1,9 +1,9 @@
 import { mkdirSync, symlinkSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/base/errors.ts";
 import type { Driver, DriverKind } from "../../src/sandbox/sandbox.ts";
-import { type Bed, MARK, makeBed } from "../bench/bed.ts";
+import { type Bed, makeBed } from "../bench/bed.ts";
 import { round } from "../bench/rounds.bench.ts";
 import { TRACES, type Traces, tracesOf } from "../bench/traces.ts";
 import { start } from "../support/weakdoor.ts";
@@ -43,7 +43,7 @@ async function soak(minutes: number): Promise<boolean> {
       process.stderr.write(`pass ${looks.length + 1} failed: ${messageOf(thrown)}\n`);
       return false;
     }
-    const look = tracesOf([MARK, basename(bed.home)]);
+    const look = tracesOf(bed.marks());
     looks.push(look);
     const seconds = (performance.now() - startMs) / 1_000;
     print([String(looks.length), seconds.toFixed(1), ...TRACES.map((what) => shown(look[what]))]);
