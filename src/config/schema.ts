@@ -1,5 +1,6 @@
 import { validate as isCron } from "node-cron";
 import { z } from "zod";
+import { ModelPrice } from "./price.ts";
 
 /** The shape of `weakdoor.yaml`: strict, every key but `version` and `stack` optional with the default given here. */
 
@@ -14,6 +15,8 @@ const THRESHOLDS = ["low", "medium", "high", "critical"] as const;
 const KEY_ENV_RULE = "keyEnv is the NAME of an environment variable, in capitals, never a key";
 const URL_RULE = "a URL is https, or http to this machine, without user or password";
 const BASE_URL_RULE = "baseUrl is https, or http to this machine, without user or password";
+
+const HOSTED_TOOL_RULE = "a hosted tool is named by its type, as in web_search_20250305";
 
 const Path = z.string().min(1, "an empty path").max(4_096);
 
@@ -73,10 +76,31 @@ const Research = z
       .optional(),
     baseUrl: z.string().max(2_000).refine(isSafeUrl, BASE_URL_RULE).optional(),
     tokensMax: z.int().min(1_000).max(50_000_000).default(300_000),
+    /** Of one cycle, in `currency`. */
+    moneyMax: z.number().positive().max(1_000_000).optional(),
+    /** As in the price list that `prices` was copied from. */
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/, "a currency is three capitals, as in USD")
+      .default("USD"),
+    /** By the model's name. Nobody else knows what the vendor charges. */
+    prices: z.record(z.string().min(1).max(200), ModelPrice).default({}),
+    /** Types of tools that the vendor's servers would run, as the vendor writes them: `web_search_20250305`, `code_interpreter`. */
+    hostedTools: z
+      .array(z.string().regex(/^[a-z][a-z0-9_]{0,99}$/, HOSTED_TOOL_RULE))
+      .max(20)
+      .default([]),
   })
   .superRefine((research, context) => {
-    if (research.mode !== "scripted" && research.model === undefined) {
-      context.addIssue({ code: "custom", path: ["model"], message: `mode ${research.mode} needs a model` });
+    if (research.mode === "scripted") return;
+    const complain = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
+    if (research.model === undefined) complain("model", `mode ${research.mode} needs a model`);
+    if (research.moneyMax === undefined) return;
+    if (research.model !== undefined && !Object.hasOwn(research.prices, research.model)) {
+      complain("moneyMax", `no money budget can be held without the price of ${research.model} in prices`);
+    }
+    if (research.hostedTools.length > 0) {
+      complain("moneyMax", "no money budget can be held with hostedTools: what they cost is not known before a call");
     }
   });
 
@@ -159,6 +183,15 @@ export const ConfigFile = z.strictObject({
     })
     .prefault({}),
   limits: Limits.prefault({}),
+  watch: z
+    .strictObject({
+      /**
+       * What a fake on its way out does, besides being refused and reported: sets the kill switch, or no more than that. Drills of
+       * ours never set it.
+       */
+      onHit: z.enum(["latch", "alarm"]).default("latch"),
+    })
+    .prefault({}),
 });
 export type ConfigFile = z.infer<typeof ConfigFile>;
 

@@ -53,6 +53,8 @@ lab:
 
 # scripted needs no model and no key. anthropic and openai need a model, and a key in the variable that keyEnv NAMES:
 # { mode: anthropic, model: NAME, keyEnv: ANTHROPIC_API_KEY, tokensMax: 300000 }
+# moneyMax: 2 holds a cycle to two dollars; it needs the vendor's prices for a million tokens:
+# prices: { NAME: { inputPerMTok: 3, outputPerMTok: 15, cachedInputPerMTok: 0.3 } }
 research:
   mode: scripted
 

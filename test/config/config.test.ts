@@ -48,9 +48,35 @@ test("the shortest file gets every default, and absolute paths", async () => {
     docker: {},
     clamav: {},
     qemu: {},
+    watch: { onHit: "latch" },
   });
   expect(config.stack.agents).toContain("codex");
   expect(config.sha256).toMatch(/^[0-9a-f]{64}$/);
+});
+
+describe("a money budget", () => {
+  const MODEL = "mode: anthropic, model: m-1";
+  const PRICES = "prices: { m-1: { inputPerMTok: 3, outputPerMTok: 15, cachedInputPerMTok: 0.3 } }";
+
+  test("is taken with the price of the model that is configured", async () => {
+    const { research } = await loadConfig(
+      write(`${STACK}research: { ${MODEL}, moneyMax: 2.5, currency: EUR, ${PRICES} }\n`),
+    );
+    expect(research).toMatchObject({ moneyMax: 2.5, currency: "EUR", prices: { "m-1": { outputPerMTok: 15 } } });
+  });
+
+  test.each([
+    [`{ ${MODEL}, moneyMax: 2 }`, /research\.moneyMax.*without the price of m-1/],
+    [`{ mode: openai, model: m-2, moneyMax: 2, ${PRICES} }`, /research\.moneyMax.*without the price of m-2/],
+    [`{ ${MODEL}, moneyMax: 2, ${PRICES}, hostedTools: [web_search_20250305] }`, /research\.moneyMax.*hostedTools/],
+    [`{ ${MODEL}, moneyMax: 0, ${PRICES} }`, /research\.moneyMax/],
+    [`{ ${MODEL}, moneyMax: 2, currency: dollars, ${PRICES} }`, /research\.currency.*three capitals/],
+    [`{ ${MODEL}, prices: { m-1: { inputPerMTok: -3, outputPerMTok: 15 } } }`, /inputPerMTok/],
+    [`{ ${MODEL}, hostedTools: ["Web Search"] }`, /research\.hostedTools.*by its type/],
+  ])("that cannot be held stops the start: research: %s", async (research, told) => {
+    const { message, hint } = await refusal(`${STACK}research: ${research}\n`);
+    expect(`${message}, ${hint}`).toMatch(told);
+  });
 });
 
 test("one changed byte of the file changes its hash", async () => {
