@@ -151,7 +151,7 @@ export const Allowlist = z.strictObject({
 });
 export type Allowlist = z.infer<typeof Allowlist>;
 
-const FILE_BYTES_MAX = MIB;
+export const FILE_BYTES_MAX = MIB;
 
 /** Reads one list whole. Anything wrong with it, an expired rule included, is an OperatorError: there is no half-loaded list. */
 export async function loadAllowlist(path: string, now: Date): Promise<Allowlist> {
