@@ -112,10 +112,17 @@ async function explain(url: string | undefined, values: Values, cwd: string, io:
   if (flag(values, "json")) io.json(decision);
   else if (decision.verdict === "allow")
     io.out(`allowed by ${decision.rule.id} (${decision.template}): ${decision.rule.why}`);
+  else if (decision.verdict === "tunnel")
+    io.out(`a tunnel that ${decision.rule.id} ${TUNNELS[decision.rule.mode]}: ${decision.rule.why}`);
   else if (decision.verdict === "internal") io.out(`answered by the gateway itself: ${decision.authority}`);
   else io.out(`denied, ${decision.reason}: a sandbox is told that ${answerFor(decision.reason).sentence}`);
   return EXIT.nothingNew;
 }
+
+const TUNNELS = {
+  terminate: "terminates: each request in it is decided on its own",
+  splice: "splices: its bytes pass unseen, half of what the rule allows",
+} as const;
 
 function learn(values: Values, cwd: string, io: Io): number {
   const proposals = proposeRules(readFlows(logOf(values, cwd)));

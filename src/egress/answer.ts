@@ -1,8 +1,12 @@
 import type { Readable } from "node:stream";
+import type { Exchange } from "./exchange.ts";
 import type { Reason } from "./reasons.ts";
+import type { Sent } from "./send.ts";
 
 /** What a handler makes of a request that was let in. The flow sends it, counts it and logs it. */
 export type Answer =
+  /** Says itself that it is open, and is over when the tunnel is. */
+  | { status: "tunnel"; run(stream: Exchange): Promise<Sent>; trail: Trail }
   | { status: "ready"; code: number; headers: Record<string, string>; body: Uint8Array | Sourced; trail: Trail }
   | {
       status: "refused";
@@ -31,7 +35,7 @@ export type Trail = {
 
 export const NO_TRAIL: Trail = { resolved: [], dialed: null, dnsMs: null, connectMs: null };
 
-export function refuse(reason: Reason, trail: Trail = NO_TRAIL): Answer {
+export function refuse(reason: Reason, trail: Trail = NO_TRAIL): Extract<Answer, { status: "refused" }> {
   return { status: "refused", reason, trail };
 }
 

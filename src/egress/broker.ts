@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { Hello, TASK_POLL_MS, TaskResult } from "../guest/wire.ts";
+import { Hello, TASK_POLL_MS, TaskResult, type Welcome } from "../guest/wire.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import { type Answer, answerJson, refuse } from "./answer.ts";
 import { jsonOf } from "./body.ts";
+import { hasOutside } from "./decide.ts";
 import type { GuestRequest, GuestResponse } from "./egress.ts";
 import type { FromGateway } from "./messages.ts";
 
@@ -41,9 +42,17 @@ export function isUpkeep(method: string, path: string): boolean {
   return (method === "POST" && path === "/v1/heartbeat") || (method === "GET" && path === "/v1/task");
 }
 
-export async function answerBroker(request: BrokerRequest, guest: AdmittedGuest, control: Control): Promise<Answer> {
+/** @param certificate of the authority that a guest with an outside is to trust, PEM. */
+export async function answerBroker(
+  request: BrokerRequest,
+  guest: AdmittedGuest,
+  control: Control,
+  certificate: () => Promise<string | null>,
+): Promise<Answer> {
   const { method, path } = request;
-  if (path === "/v1/hello") return method === "POST" ? greet(request.body, guest, control) : refuse("route-unknown");
+  if (path === "/v1/hello") {
+    return method === "POST" ? greet(request.body, guest, control, certificate) : refuse("route-unknown");
+  }
   if (path === "/v1/heartbeat") return method === "POST" ? beat(request.body) : refuse("route-unknown");
   if (path === "/v1/task") return method === "GET" ? handOut(guest, request.signal) : refuse("route-unknown");
   const id = TASK_PATH.exec(path)?.[1];
@@ -52,15 +61,21 @@ export async function answerBroker(request: BrokerRequest, guest: AdmittedGuest,
   return passOn({ ...request, method }, guest, control);
 }
 
-function greet(body: Buffer, guest: AdmittedGuest, control: Control): Answer {
+async function greet(
+  body: Buffer,
+  guest: AdmittedGuest,
+  control: Control,
+  certificate: () => Promise<string | null>,
+): Promise<Answer> {
   const value = jsonOf(body);
   if (value === undefined) return refuse("body-not-json");
   const hello = Hello.safeParse(value);
   if (!hello.success) return refuse("body-shape");
   if (guest.hasSaidHello) return refuse("hello-twice");
   guest.hasSaidHello = true;
+  const welcome: Welcome = { certificate: hasOutside(guest.role) ? await certificate() : null };
   control.tell({ type: "hello", sandbox: guest.name, hello: hello.data });
-  return answerJson(200, {});
+  return answerJson(200, welcome);
 }
 
 const Heartbeat = z.strictObject({});

@@ -1,6 +1,7 @@
 import { AUTHORITY } from "../guest/wire.ts";
 import type { Role } from "../sandbox/sandbox.ts";
 import type { Rule } from "./allowlist.ts";
+import type { FormFault } from "./form.ts";
 import { type Authority, type AuthorityFault, parseAuthority } from "./grammar.ts";
 import { matchesTemplate, type PathFault, parseTarget, type Target } from "./path.ts";
 
@@ -11,7 +12,14 @@ export type EgressRequest = {
   scheme: string | undefined;
   authority: string | undefined;
   path: string | undefined;
+  contentType?: string | undefined;
+  /** What the tunnel was opened to that it came through. */
+  tunnel?: Place | undefined;
+  /** What a server may not take, whoever is asked: found where its bytes were read. */
+  form?: FormFault | undefined;
 };
+
+export type Place = { host: string; port: number };
 
 export type Policy = {
   isLatched: boolean;
@@ -33,11 +41,16 @@ export type DenyReason =
   | "role-has-no-outside"
   | "host-not-listed"
   | "port-not-listed"
+  | FormFault
   | "tunnel"
+  | "tunnel-only"
+  | "inner-authority-differs"
+  | "inner-scheme"
   | "method-not-listed"
   | PathFault
   | "path-not-listed"
-  | "query-not-listed";
+  | "query-not-listed"
+  | "content-type-not-listed";
 
 type Deny = {
   verdict: "deny";
@@ -50,6 +63,8 @@ type OkTarget = Extract<Target, { status: "ok" }>;
 
 export type Decision =
   | { verdict: "allow"; reason: "rule"; rule: Rule; template: string; target: OkTarget }
+  /** TLS to a host and port of the rules. A spliced one is this rule's; in a terminated one each request is decided anew. */
+  | { verdict: "tunnel"; reason: "rule"; rule: Rule }
   | { verdict: "internal"; reason: "own-authority"; rule: null; authority: OwnAuthority; target: OkTarget }
   | Deny;
 
@@ -59,6 +74,11 @@ const OWN_BY_ROLE: Readonly<Record<string, readonly OwnAuthority[]>> = {
   scratch: ["broker"],
 };
 const OWN_SUFFIX = ".weakdoor.internal";
+
+/** Only the researcher's sandbox may reach a host at all. */
+export function hasOutside(role: Role): boolean {
+  return role === "lab";
+}
 
 /**
  * The one decision on what may leave a sandbox. Pure: no clock, no disk, no name is resolved, so a host that no rule
@@ -72,8 +92,15 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
   const own = Object.hasOwn(OWN_BY_ROLE, request.role) ? OWN_BY_ROLE[request.role] : undefined;
   if (own === undefined) return deny("role-unknown");
   if (authority.status === "refused") return deny(authority.reason);
+  if (request.form !== undefined) return deny(request.form);
   const { host } = authority;
+  if (request.method === "CONNECT" && authority.port === null) return deny("authority-port");
   const port = authority.port ?? (request.scheme === "https" ? 443 : 80);
+  if (request.tunnel !== undefined) {
+    // Domain fronting: the name that was let through is not the name that is asked for.
+    if (request.tunnel.host !== host || request.tunnel.port !== port) return deny("inner-authority-differs");
+    if (request.scheme !== "https") return deny("inner-scheme");
+  }
   if (host === OWN_SUFFIX.slice(1) || host.endsWith(OWN_SUFFIX)) {
     const name = ownNameOf(host);
     if (name === undefined) return deny("own-authority-unknown");
@@ -85,7 +112,7 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
     return { verdict: "internal", reason: "own-authority", rule: null, authority: name, target };
   }
   if (canaryHost !== null) return deny("canary-host");
-  if (request.role !== "lab") return deny("role-has-no-outside");
+  if (!hasOutside(request.role)) return deny("role-has-no-outside");
   const ofHost = policy.rules.filter((rule) => rule.host === host);
   if (ofHost.length === 0) return deny("host-not-listed");
   const ofPort = ofHost.filter((rule) => rule.port === port);
@@ -94,9 +121,10 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
   return typeof found === "string" ? deny(found) : found;
 }
 
-function matchRules(request: EgressRequest, rules: readonly Rule[]): Decision | DenyReason {
-  // A tunnel hides method and path, so no rule could be held against what goes through it.
-  if (request.method === "CONNECT") return "tunnel";
+function matchRules(request: EgressRequest, ofPort: readonly Rule[]): Decision | DenyReason {
+  if (request.method === "CONNECT") return matchTunnel(request, ofPort);
+  const rules = ofPort.filter((rule) => rule.mode === "terminate");
+  if (rules.length === 0) return "tunnel-only";
   const ofMethod = rules.filter((rule) => rule.methods.some((method) => method === request.method));
   if (ofMethod.length === 0) return "method-not-listed";
   const target = parseTarget(request.path);
@@ -105,12 +133,27 @@ function matchRules(request: EgressRequest, rules: readonly Rule[]): Decision | 
   for (const rule of ofMethod) {
     const template = rule.paths.find((path) => matchesTemplate(target.segments, path));
     if (template === undefined) continue;
-    if (target.queryKeys.every((key) => rule.query.includes(key))) {
+    const isQueryListed = target.queryKeys.every((key) => rule.query.includes(key));
+    if (isQueryListed && isTypeListed(request.contentType, rule.contentTypes)) {
       return { verdict: "allow", reason: "rule", rule, template, target };
     }
-    nearest = "query-not-listed";
+    nearest = isQueryListed ? "content-type-not-listed" : "query-not-listed";
   }
   return nearest;
+}
+
+/** A tunnel that one rule would terminate is terminated: then all of its requests are seen. */
+function matchTunnel(request: EgressRequest, ofPort: readonly Rule[]): Decision | DenyReason {
+  const rules = ofPort.filter((rule) => rule.scheme === "https");
+  const rule = rules.find((rule) => rule.mode === "terminate") ?? rules[0];
+  if (rule === undefined || request.tunnel !== undefined) return "tunnel";
+  return { verdict: "tunnel", reason: "rule", rule };
+}
+
+/** A request that names no type may pass here: whether it carries anything is only known when it was read. */
+export function isTypeListed(contentType: string | undefined, listed: readonly string[] | undefined): boolean {
+  if (listed === undefined || contentType === undefined) return true;
+  return listed.includes((contentType.split(";", 1)[0] ?? "").trim().toLowerCase());
 }
 
 function ownNameOf(host: string): OwnAuthority | undefined {

@@ -1,11 +1,12 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import type { Clock } from "../base/clock.ts";
 import type { Recogniser } from "../canaries/canaries.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import { type Answer, refuse } from "./answer.ts";
 import { type Body, readBody } from "./body.ts";
 import { answerBroker, brokerBytesMax, type Control, isUpkeep } from "./broker.ts";
-import { type Decision, decide, type Policy } from "./decide.ts";
+import { type Decision, decide, isTypeListed, type Policy } from "./decide.ts";
+import type { Exchange } from "./exchange.ts";
 import { type Asked, closeLine, openLine, wordsOf } from "./flowLines.ts";
 import { type ForwardParts, forward } from "./forward.ts";
 import { MODEL_BYTES_MAX, type ModelDesk } from "./model.ts";
@@ -14,6 +15,7 @@ import type { EgressRecord } from "./record.ts";
 import { send } from "./send.ts";
 import { SOURCE_BYTES_MAX } from "./source/open.ts";
 import type { SourceDesk } from "./source/source.ts";
+import type { Inner, TunnelDesk } from "./tunnel/tunnel.ts";
 import { type Hit, searchRequest } from "./watch.ts";
 
 /** What every flow of a gateway shares. */
@@ -26,6 +28,9 @@ export type FlowParts = {
   forward: ForwardParts;
   model: ModelDesk;
   source: SourceDesk;
+  tunnel: TunnelDesk;
+  /** PEM of the authority that tunnels are terminated under; null when there is none. */
+  certificate: () => Promise<string | null>;
   clock: Clock;
   nextFlow(): number;
 };
@@ -43,15 +48,17 @@ const ALARMS_MAX = 100;
 /**
  * One request from beginning to end: decide, read what it carries, look for fakes, write it down, and only then act. A
  * request that cannot be written down is not made.
+ * @param inner of a request that came out of a tunnel.
  */
 export async function serveFlow(
-  stream: ServerHttp2Stream,
+  stream: Exchange,
   headers: IncomingHttpHeaders,
   guest: AdmittedGuest,
   parts: FlowParts,
+  inner?: Inner,
 ): Promise<void> {
   const startedAt = parts.clock.monotonicMs();
-  const asked = askedOf(headers, guest);
+  const asked = askedOf(headers, guest, inner);
   const decision = decide(asked, parts.policy());
   const left = new AbortController();
   stream.once("close", () => left.abort());
@@ -62,11 +69,20 @@ export async function serveFlow(
     const hit = searchRequest(parts.recogniser(), headers, body.bytes);
     ring(guest, parts, asked, decision, hit);
     const refusal = refusalOf(decision, headers, body, hit, parts.policy());
-    const flow = { asked, decision, refusal, hit, guest, headers, bytesUp: body.bytes.length };
+    const flow = {
+      asked,
+      decision,
+      refusal,
+      hit,
+      guest,
+      headers,
+      bytesUp: body.bytes.length,
+      tunnel: inner?.flow ?? null,
+    };
     const open = openLine(flow, parts.nextFlow());
     const isQuiet = refusal === null && isQuietOne(decision, asked.method);
     const isWritten = isQuiet || parts.record.open(open).status === "written";
-    const request = { ...asked, headers, body: body.bytes, signal: left.signal };
+    const request = { ...asked, headers, body: body.bytes, signal: left.signal, flow: open.flow, inner };
     const answer = isWritten ? await act(decision, refusal, request, guest, parts) : refuse("log-unwritable");
     count(guest, answer, decision, parts.control);
     const isModel = decision.verdict === "internal" && decision.authority === "model";
@@ -80,7 +96,7 @@ export async function serveFlow(
   }
 }
 
-function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest): Asked {
+function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest, inner: Inner | undefined): Asked {
   const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
   return {
     role: guest.role,
@@ -88,12 +104,16 @@ function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest): Asked {
     scheme: text(":scheme"),
     authority: text(":authority"),
     path: text(":path"),
+    contentType: text("content-type"),
+    tunnel: inner?.place,
+    form: inner?.form,
   };
 }
 
 function bytesMaxOf(decision: Decision, method: string): number {
   if (decision.verdict === "deny") return DENIED_BYTES_MAX;
   if (decision.verdict === "allow") return decision.rule.requestBytesMax;
+  if (decision.verdict === "tunnel") return 0;
   if (decision.authority === "broker") return brokerBytesMax(method, decision.target.path);
   return decision.authority === "model" ? MODEL_BYTES_MAX : SOURCE_BYTES_MAX;
 }
@@ -117,12 +137,7 @@ function bodyRoom(guest: AdmittedGuest, bytesMax: number): Room {
 
 type TakenBody = Body | { status: "refused"; reason: "too-many-at-once"; bytes: Buffer };
 
-async function takeBody(
-  stream: ServerHttp2Stream,
-  decision: Decision,
-  method: string,
-  room: Room,
-): Promise<TakenBody> {
+async function takeBody(stream: Exchange, decision: Decision, method: string, room: Room): Promise<TakenBody> {
   // What a tunnel would carry comes only after our answer.
   if (method === "CONNECT") return { status: "whole", bytes: Buffer.alloc(0) };
   if (!room.isGranted) {
@@ -157,7 +172,10 @@ function refusalOf(
   if (decision.verdict === "deny") return decision.reason;
   if (policy.isLatched) return "latched";
   if (headers.host !== undefined && headers.host !== headers[":authority"]) return "host-header-differs";
-  return body.status === "refused" ? body.reason : null;
+  if (body.status === "refused") return body.reason;
+  // Not every method that may carry a body says so, and what it carries then has no type.
+  if (decision.verdict !== "allow" || body.bytes.length === 0) return null;
+  return isTypeListed(headers["content-type"] ?? "", decision.rule.contentTypes) ? null : "content-type-not-listed";
 }
 
 function isQuietOne(decision: Decision, method: string): boolean {
@@ -167,22 +185,38 @@ function isQuietOne(decision: Decision, method: string): boolean {
 async function act(
   decision: Decision,
   refusal: Reason | null,
-  request: Asked & { headers: IncomingHttpHeaders; body: Buffer; signal: AbortSignal },
+  request: Asked & {
+    headers: IncomingHttpHeaders;
+    body: Buffer;
+    signal: AbortSignal;
+    flow: number;
+    inner: Inner | undefined;
+  },
   guest: AdmittedGuest,
   parts: FlowParts,
 ): Promise<Answer> {
   if (refusal !== null) return refuse(refusal);
   if (decision.verdict === "deny") return refuse(decision.reason);
-  if (decision.verdict === "allow") return forward(decision, request, parts.forward);
+  if (decision.verdict === "allow") return forward(decision, request, parts.forward, request.inner?.vetted);
+  if (decision.verdict === "tunnel") {
+    return parts.tunnel.open(decision.rule, {
+      flow: request.flow,
+      signal: request.signal,
+      ring: (hit) => ring(guest, parts, request, decision, hit),
+      serve: (stream, headers, inner) => serveFlow(stream, headers, guest, parts, inner),
+    });
+  }
   const { path, query } = decision.target;
-  if (decision.authority === "broker") return answerBroker({ ...request, path, query }, guest, parts.control);
+  if (decision.authority === "broker") {
+    return answerBroker({ ...request, path, query }, guest, parts.control, parts.certificate);
+  }
   if (decision.authority === "model") return parts.model.answer({ ...request, path, query });
   return parts.source.answer({ ...request, path, query, sandbox: guest.name });
 }
 
 /** Counts what a guest got wrong; a denial is no fault of form. A flood of faults is told once a turn of the loop. */
 function count(guest: AdmittedGuest, answer: Answer, decision: Decision, control: Control): void {
-  if (answer.status === "ready" || decision.verdict === "deny") return;
+  if (answer.status !== "refused" || decision.verdict === "deny") return;
   guest.refused++;
   if (!guest.isRefusalTold) return;
   guest.isRefusalTold = false;

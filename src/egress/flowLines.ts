@@ -20,11 +20,14 @@ export type FlowSoFar = {
   guest: AdmittedGuest;
   headers: IncomingHttpHeaders;
   bytesUp: number;
+  /** The flow of the tunnel that it came through. */
+  tunnel: number | null;
 };
 
 /** A fake's value does not go into the log either: what carried one is left out. */
 export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
-  const { asked, decision, refusal, hit, guest, headers, bytesUp } = soFar;
+  const { asked, decision, refusal, hit, guest, headers, bytesUp, tunnel } = soFar;
+  const isTunnel = decision.verdict === "tunnel";
   const isShown = hit === undefined;
   return {
     event: "open",
@@ -36,11 +39,13 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     path: isShown ? ((asked.path ?? "").split("?", 1)[0] ?? "").slice(0, 300) : "",
     host: decision.rule?.host ?? null,
     port: decision.rule?.port ?? null,
-    verdict: refusal === null ? decision.verdict : "deny",
+    verdict: refusal !== null ? "deny" : isTunnel ? "allow" : decision.verdict,
     reason: refusal ?? decision.reason,
     rule: decision.rule?.id ?? null,
     pathTemplate: decision.verdict === "allow" ? decision.template : null,
     bytesUp,
+    mode: isTunnel && refusal === null ? decision.rule.mode : null,
+    tunnel,
     stripped: decision.verdict === "allow" && isShown ? strippedOf(headers) : [],
   };
 }
@@ -54,6 +59,7 @@ export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs
     closedBy: sent.closedBy,
     reason: sent.reason ?? (answer.status === "refused" ? [answer.reason, answer.detail].join(" ").trim() : "ok"),
     ...answer.trail,
+    bytesUp: sent.bytesUp ?? 0,
     bytesDown: sent.bytesDown,
     durationMs: Math.round(durationMs * 1000) / 1000,
   };

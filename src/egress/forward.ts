@@ -1,15 +1,17 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../base/clock.ts";
 import { type Answer, refuse } from "./answer.ts";
-import type { Decision } from "./decide.ts";
-import { type Vetting, vet } from "./resolver.ts";
-import { dial } from "./upstream.ts";
+import type { Connections } from "./connections.ts";
+import { type Decision, isTypeListed } from "./decide.ts";
+import { type Vetted, type Vetting, vet } from "./resolver.ts";
+import { BODILESS } from "./send.ts";
+import { dial, type UpstreamResponse } from "./upstream.ts";
 
 /**
  * A request that a rule allows, made anew: Host and SNI from the rule, only the headers named here, TLS by us, no
  * redirect followed (the guest sees it, and asking for the new place is a new decision).
  */
-export type ForwardParts = { vetting: Vetting; certificates: readonly string[]; clock: Clock };
+export type ForwardParts = { vetting: Vetting; connections: Connections; clock: Clock };
 
 /** Headers that go out as they came. Cookies, keys and tokens of every name stay inside because they are not named here. */
 const UP = new Set([
@@ -56,14 +58,16 @@ export function strippedOf(headers: IncomingHttpHeaders): string[] {
   return names.slice(0, NAMES_MAX).map((name) => name.slice(0, 60));
 }
 
+/** @param known of a request through a tunnel: the address that was vetted when it was opened, and nobody is asked again. */
 export async function forward(
   allowed: Extract<Decision, { verdict: "allow" }>,
   request: { method: string; headers: IncomingHttpHeaders; body: Buffer; signal: AbortSignal },
   parts: ForwardParts,
+  known?: Vetted,
 ): Promise<Answer> {
   const { rule, target } = allowed;
   const askedAt = parts.clock.monotonicMs();
-  const vetted = await vet(rule.host, parts.vetting);
+  const vetted = known ?? (await vet(rule.host, parts.vetting));
   const dnsMs = parts.clock.monotonicMs() - askedAt;
   const trail = { resolved: vetted.resolved, dialed: null, dnsMs, connectMs: null };
   if (vetted.status === "refused") return refuse(vetted.reason, trail);
@@ -78,13 +82,17 @@ export async function forward(
       headers: headersUp(request.headers),
       body: request.body,
       deadlineMs: DEADLINE_MS,
-      certificates: parts.certificates,
     },
     request.signal,
+    parts.connections,
   );
   const reached = { ...trail, dialed: vetted.address };
-  if (dialed.status === "failed") return refuse("upstream-unreachable", reached);
+  if (dialed.status === "failed") return { ...refuse("upstream-unreachable", reached), detail: dialed.detail };
   const { response } = dialed;
+  if (!isAnswerListed(request.method, response, rule.responseTypes)) {
+    response.destroy();
+    return refuse("response-type-not-listed", { ...reached, connectMs: dialed.connectMs });
+  }
   return {
     status: "ready",
     code: codeOf(response.statusCode),
@@ -92,6 +100,12 @@ export async function forward(
     body: { source: response, bytesMax: rule.responseBytesMax, done: () => response.destroy() },
     trail: { ...reached, connectMs: dialed.connectMs },
   };
+}
+
+/** What has no body has no type. One that has, and does not say of which type, is of none that is listed. */
+function isAnswerListed(method: string, response: UpstreamResponse, listed: readonly string[] | undefined): boolean {
+  if (listed === undefined || method === "HEAD" || BODILESS.includes(response.statusCode)) return true;
+  return isTypeListed(response.headers["content-type"] ?? "", listed);
 }
 
 function headersUp(headers: IncomingHttpHeaders): Record<string, string> {

@@ -10,6 +10,7 @@ import type { Role } from "../sandbox/sandbox.ts";
 import { readLatch } from "../stop/latch.ts";
 import { watchLatch } from "../stop/watchLatch.ts";
 import { admittedGuest } from "./admitted.ts";
+import { keptConnections } from "./connections.ts";
 import { controlLink } from "./controlLink.ts";
 import { serveFlow } from "./flow.ts";
 import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
@@ -18,6 +19,8 @@ import { startRecord } from "./record.ts";
 import { ownResolver } from "./resolver.ts";
 import { openSources } from "./source/open.ts";
 import type { TaskDesk } from "./tasks.ts";
+import { authorityAtHand } from "./tunnel/authority.ts";
+import { tunnelDesk } from "./tunnel/tunnel.ts";
 
 /**
  * The gateway as a process of its own, forked by `gateway.ts`. It holds the policy, the model's key and the log, and ends
@@ -51,11 +54,9 @@ function start(setup: Setup): void {
   const { canaryHosts } = setup;
   let watching: Recogniser | null = null;
   let flows = 0;
-  const forward = {
-    vetting: { resolve: ownResolver(), pins: setup.pins, ownAddresses },
-    certificates: setup.certificates,
-    clock: systemClock,
-  };
+  const vetting = { resolve: ownResolver(), pins: setup.pins, ownAddresses };
+  const connections = keptConnections(setup.certificates);
+  const authority = authorityAtHand(systemClock);
   const shared = {
     policy: () => ({ isLatched: isLatchSet(setup.stateDir), canaryHosts, rules }),
     record: startRecord(
@@ -69,9 +70,24 @@ function start(setup: Setup): void {
     ...shared,
     recogniser: () => watching,
     control: link,
-    forward,
+    forward: { vetting, connections, clock: systemClock },
     model: modelDesk(setup.model, setup.certificates, systemClock),
-    source: openSources(setup.sources, { ...shared, ...forward }, tell),
+    source: openSources(
+      setup.sources,
+      { ...shared, vetting, certificates: setup.certificates, clock: systemClock },
+      tell,
+    ),
+    tunnel: tunnelDesk({
+      vetting,
+      authority,
+      recogniser: () => watching,
+      isLatched: () => isLatchSet(setup.stateDir),
+      clock: systemClock,
+    }),
+    certificate: async () => {
+      const found = await authority();
+      return found.status === "made" ? found.authority.certificate : null;
+    },
     clock: systemClock,
   };
   const admit = (socket: Socket, name: string, role: Role) => {

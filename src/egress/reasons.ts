@@ -19,11 +19,34 @@ type RefusalReason =
   | "model-not-configured"
   | "model-request"
   | "model-budget"
+  | "model-money"
+  | "model-key-refused"
+  | "model-key-echoed"
   | "name-unresolved"
   | "address-denied"
   | "upstream-unreachable"
   | "upstream-broken"
-  | "response-too-long";
+  | "response-too-long"
+  | "response-type-not-listed"
+  | TunnelFault;
+
+/** Why a tunnel that was opened is closed again. */
+export type TunnelFault =
+  | "hello-not-tls"
+  | "hello-malformed"
+  | "hello-too-long"
+  | "hello-too-slow"
+  | "hello-broken-off"
+  | "hello-no-name"
+  | "hello-names"
+  | "hello-name-differs"
+  | "hello-encrypted"
+  | "tls-failed"
+  | "tunnel-idle"
+  | "tunnel-too-long"
+  | "tunnel-over-budget"
+  | "tunnel-authority-missing"
+  | "inner-malformed";
 
 export type Reason = DenyReason | RefusalReason | SourceFault;
 
@@ -51,10 +74,19 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "role-has-no-outside": [403, NOT_FROM_HERE],
   "host-not-listed": [403, NOT_FROM_HERE],
   "port-not-listed": [403, NOT_FROM_HERE],
-  tunnel: [403, "a tunnel hides method and path, so none is opened: send a plain request"],
+  "form-target": [400, "inside a tunnel a request names the path alone"],
+  "form-hosts": [400, "a request names its host once"],
+  "form-twice": [400, "a header that may come once came twice"],
+  "form-upgrade": [403, "a connection may not be made into something else here"],
+  "form-coding": [400, "the length of the body is written in a form that is not taken here"],
+  tunnel: [403, "no tunnel is opened to this: send a plain request"],
+  "tunnel-only": [403, "this host may only be reached through a tunnel from here"],
+  "inner-authority-differs": [421, "the host differs from the one that the tunnel was opened to"],
+  "inner-scheme": [400, "inside a tunnel everything is asked for by https"],
   "method-not-listed": [403, "this method may not be used on this host from here"],
   "path-not-listed": [403, "this path may not be asked for from here"],
   "query-not-listed": [403, "this query may not be asked for from here"],
+  "content-type-not-listed": [415, "a body of this type may not be sent to this from here"],
   "fake-credential": [403, "the request was refused and reported"],
   "host-header-differs": [400, "the Host header and the authority differ"],
   "body-too-long": [413, "the body is longer than is taken here"],
@@ -70,9 +102,15 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "log-unwritable": [503, "the request could not be logged, so it was not made"],
   "model-not-configured": [503, "no model is configured for this cycle"],
   "model-budget": [429, "the token budget of this cycle does not cover this request"],
+  "model-money": [429, "the money budget of this cycle does not cover this request"],
+  "model-key-refused": [401, "the model's server does not take the key of this cycle"],
+  "model-key-echoed": [502, "the model's server sent back what must not come in here"],
   "name-unresolved": [502, "the host's name could not be resolved"],
   "address-denied": [403, NOT_FROM_HERE],
   "upstream-unreachable": [502, "the host could not be reached"],
   "upstream-broken": [502, "the host broke off its answer"],
   "response-too-long": [502, "the host's answer was longer than is taken here"],
+  "response-type-not-listed": [502, "the host's answer is of a type that is not taken here"],
+  "inner-malformed": [400, "the request is not written in a form that is taken here"],
+  "tunnel-authority-missing": [503, "no tunnel can be opened now: send a plain request"],
 };

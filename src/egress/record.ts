@@ -28,6 +28,10 @@ export type OpenLine = {
   rule: string | null;
   pathTemplate: string | null;
   bytesUp: number;
+  /** Of a tunnel that was let in. */
+  mode: "terminate" | "splice" | null;
+  /** Number of the flow that opened the tunnel which this came through. */
+  tunnel: number | null;
   /** Names of the headers from inside that do not go out. */
   stripped: string[];
 };
@@ -37,11 +41,13 @@ export type CloseLine = {
   sandbox: string;
   flow: number;
   status: number;
-  closedBy: "answer" | "guest" | "upstream" | "limit" | "channel";
+  closedBy: "answer" | "guest" | "upstream" | "limit" | "gateway" | "channel";
   /** Why it was refused after all, or what broke; `ok` when nothing did. */
   reason: string;
   resolved: string[];
   dialed: string | null;
+  /** What went up after the opening line: 0 but for a spliced tunnel. What is in a terminated one has lines of its own. */
+  bytesUp: number;
   bytesDown: number;
   dnsMs: number | null;
   connectMs: number | null;

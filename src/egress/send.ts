@@ -1,20 +1,23 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
+import { constants } from "node:http2";
 import { pipeline, Transform } from "node:stream";
 import type { Answer, Sourced } from "./answer.ts";
+import type { Exchange } from "./exchange.ts";
 import { answerFor, type Reason } from "./reasons.ts";
 
 /** How an answer went down. */
 export type Sent = {
   code: number;
+  /** After the flow was opened: 0 but for a tunnel that is spliced. */
+  bytesUp?: number;
   bytesDown: number;
-  closedBy: "answer" | "guest" | "upstream" | "limit";
+  closedBy: "answer" | "guest" | "upstream" | "limit" | "gateway";
   /** What broke it after it had begun; null when nothing did. */
   reason: Reason | null;
 };
 
 /** Sends an answer and waits until it is through or broken off. Never rejects: what breaks is the guest's or the host's doing. */
 export async function send(
-  stream: ServerHttp2Stream,
+  stream: Exchange,
   answer: Answer,
   form: { asJson: boolean; isHead: boolean },
 ): Promise<Sent> {
@@ -22,6 +25,7 @@ export async function send(
     const { status, sentence } = answerFor(answer.reason);
     return sendWhole(stream, status, ...worded(answer.sentence ?? sentence, form.asJson), form.isHead);
   }
+  if (answer.status === "tunnel") return answer.run(stream);
   if (answer.body instanceof Uint8Array)
     return sendWhole(stream, answer.code, answer.headers, answer.body, form.isHead);
   return sendSourced(stream, answer.code, answer.headers, answer.body, form.isHead);
@@ -35,10 +39,10 @@ function worded(sentence: string, asJson: boolean): [Record<string, string>, Buf
 }
 
 /** RFC 9110: these have no body, and HTTP/2 ends the stream with their headers. */
-const BODILESS = [204, 205, 304];
+export const BODILESS: readonly number[] = [204, 205, 304];
 
 async function sendWhole(
-  stream: ServerHttp2Stream,
+  stream: Exchange,
   code: number,
   headers: Record<string, string>,
   body: Uint8Array,
@@ -64,14 +68,14 @@ async function sendWhole(
 }
 
 /** Reset by the guest, and perhaps not torn down yet: then no answer can begin. */
-function isGone(stream: ServerHttp2Stream): boolean {
+function isGone(stream: Exchange): boolean {
   return stream.destroyed || stream.closed;
 }
 
 class TooLong extends Error {}
 
 async function sendSourced(
-  stream: ServerHttp2Stream,
+  stream: Exchange,
   code: number,
   headers: Record<string, string>,
   sourced: Sourced,
@@ -89,7 +93,7 @@ async function sendSourced(
 }
 
 /** The sizes and ends of what streams from the one to the other: a broken stream of either side is a result, not an accident. */
-async function pour({ source, bytesMax }: Sourced, stream: ServerHttp2Stream): Promise<Omit<Sent, "code">> {
+async function pour({ source, bytesMax }: Sourced, stream: Exchange): Promise<Omit<Sent, "code">> {
   let bytesDown = 0;
   let isSourceBroken = false;
   const meter = new Transform({

@@ -1,8 +1,9 @@
-import { type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import { isIP, isIPv6 } from "node:net";
-import { rootCertificates } from "node:tls";
+import type { IncomingHttpHeaders } from "node:http";
+import { isIPv6 } from "node:net";
+import { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
 import { errnoOf, messageOf } from "../base/errors.ts";
+import type { Connections } from "./connections.ts";
 
 /** One request to the outside. Everything in it was decided here; nothing is taken over from the guest unseen. */
 export type Dial = {
@@ -19,73 +20,112 @@ export type Dial = {
   body: Uint8Array;
   /** From the first byte out to the last byte in. */
   deadlineMs: number;
-  /** PEM certificates trusted besides the system's. */
-  certificates: readonly string[];
 };
 
 export type Dialed =
-  | { status: "answered"; response: IncomingMessage; connectMs: number }
+  | {
+      status: "answered";
+      response: UpstreamResponse /** Until the request went out: next to nothing where a connection was kept. */;
+      connectMs: number;
+    }
   | {
       status: "failed";
       detail: string /** Then the request may have been read, and may cost something. */;
       wasConnected: boolean;
     };
 
-const CONNECT_MS = 10_000;
-const IDLE_MS = 60_000;
+/** Its bytes as they come. Destroying it before its end lets go of the host. */
+export type UpstreamResponse = Readable & { statusCode: number; headers: IncomingHttpHeaders };
 
-/** One connection a request, no redirect followed, no proxy, no reuse. `signal` tears it down at any time. */
-export function dial(request: Dial, signal: AbortSignal): Promise<Dialed> {
-  const startedAt = performance.now();
+/** No redirect followed, no proxy, nothing tried twice. `signal` tears it down at any time. */
+export function dial(request: Dial, signal: AbortSignal, connections: Connections): Promise<Dialed> {
   return new Promise((resolve) => {
-    let connectMs: number | null = null;
-    const outgoing = (request.scheme === "https" ? requestHttps : requestHttp)({
-      host: request.address,
-      port: request.port,
-      method: request.method,
-      path: request.path,
-      headers: {
-        ...request.headers,
-        host: hostHeader(request),
-        ...(request.body.length > 0 || request.method === "POST"
-          ? { "content-length": `${request.body.length}` }
-          : {}),
-        connection: "close",
-      },
-      setHost: false,
-      agent: false,
-      signal,
-      timeout: IDLE_MS,
-      ...(request.scheme === "https"
-        ? {
-            // RFC 6066: an address is no server name.
-            servername: isIP(request.host) === 0 ? request.host : "",
-            ALPNProtocols: ["http/1.1"],
-            minVersion: "TLSv1.2" as const,
-            ca: [...rootCertificates, ...request.certificates],
-          }
-        : {}),
-    });
-    const late = setTimeout(() => outgoing.destroy(new Error("no connection in time")), CONNECT_MS);
-    const last = setTimeout(() => outgoing.destroy(new Error("not done in time")), request.deadlineMs);
-    outgoing.once("close", () => {
+    const exchange = upstreamExchange(resolve);
+    const late = setTimeout(() => exchange.abort(new Error("not done in time")), request.deadlineMs);
+    const onAbort = () => exchange.abort(new Error("nobody waits for it any more"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    exchange.over(() => {
       clearTimeout(late);
-      clearTimeout(last);
+      signal.removeEventListener("abort", onAbort);
     });
-    outgoing.once("socket", (socket) => {
-      socket.once(request.scheme === "https" ? "secureConnect" : "connect", () => {
-        clearTimeout(late);
-        connectMs = performance.now() - startedAt;
-      });
-    });
-    outgoing.once("timeout", () => outgoing.destroy(new Error("nothing came for a minute")));
-    outgoing.once("response", (response) => resolve({ status: "answered", response, connectMs: connectMs ?? 0 }));
-    // After the answer began this is the response's own error too, which its reader handles.
-    outgoing.on("error", (error) => {
-      resolve({ status: "failed", detail: errnoOf(error) ?? messageOf(error), wasConnected: connectMs !== null });
-    });
-    outgoing.end(request.body);
+    if (signal.aborted) return onAbort();
+    connections.to(request).dispatch(
+      {
+        origin: `${request.scheme}://${hostHeader(request)}`,
+        path: request.path,
+        method: request.method,
+        headers: { ...request.headers, host: hostHeader(request) },
+        body: request.body.length === 0 ? null : request.body,
+      },
+      exchange.handler,
+    );
   });
+}
+
+type Exchange = { handler: Dispatcher.DispatchHandler; abort(reason: Error): void; over(call: () => void): void };
+
+/** What undici tells of one request, as one promise and then one stream. */
+function upstreamExchange(resolve: (dialed: Dialed) => void): Exchange {
+  const startedAt = performance.now();
+  let controller: Dispatcher.DispatchController | undefined;
+  let connectMs: number | null = null;
+  let response: UpstreamResponse | undefined;
+  let aborted: Error | undefined;
+  let isWhole = false;
+  let onOver = () => {};
+  const fail = (error: Error) => {
+    onOver();
+    if (response !== undefined) response.destroy(error);
+    else {
+      const detail = errnoOf(error) ?? messageOf(error);
+      resolve({ status: "failed", detail: detail.slice(0, 200), wasConnected: connectMs !== null });
+    }
+  };
+  const abort = (reason: Error) => {
+    aborted ??= reason;
+    controller?.abort(aborted);
+    fail(aborted);
+  };
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart(started) {
+      // It waited for a connection, and meanwhile it was given up.
+      if (aborted !== undefined) return started.abort(aborted);
+      controller = started;
+      connectMs = performance.now() - startedAt;
+    },
+    onResponseStart(started, statusCode, headers) {
+      // RFC 9110, 15.2: interim answers, and the real one follows.
+      if (statusCode < 200) return;
+      const body = new Readable({
+        read: () => started.resume(),
+        destroy(error, done) {
+          onOver();
+          if (!isWhole) started.abort(error ?? new Error("let go of"));
+          done(error);
+        },
+      });
+      response = Object.assign(body, { statusCode, headers });
+      resolve({ status: "answered", response, connectMs: connectMs ?? 0 });
+    },
+    onResponseData(started, chunk) {
+      if (response?.push(chunk) === false) started.pause();
+    },
+    onResponseEnd() {
+      isWhole = true;
+      onOver();
+      response?.push(null);
+    },
+    onResponseError: (_, error) => fail(error),
+    // A connection that is made into something else is none of ours.
+    onRequestUpgrade: (started) => started.abort(new Error("it answered with an upgrade")),
+  };
+  return {
+    handler,
+    abort,
+    over: (call) => {
+      onOver = call;
+    },
+  };
 }
 
 function hostHeader({ scheme, host, port }: Dial): string {

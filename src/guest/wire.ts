@@ -5,7 +5,7 @@ import type { GuestProgram } from "./constants.ts";
  * What crosses the channel. The shim inside is the HTTP/2 client, the gateway the server. Authorities of ours end in
  * `.weakdoor.internal`; all else is decided by `egress/decide.ts`.
  *
- *   broker  POST /v1/hello        Hello            first thing said; 200
+ *   broker  POST /v1/hello        Hello            first thing said; 200 with Welcome
  *           POST /v1/heartbeat    {}               every HEARTBEAT_MS (constants.ts); three missed and the shim exits
  *           GET  /v1/task         Task | 204       long poll, answered within TASK_POLL_MS
  *           POST /v1/task/<id>    TaskResult       200
@@ -24,6 +24,12 @@ export {
 
 export const Hello = z.strictObject({ node: z.string().max(40), pid: z.int().positive() });
 export type Hello = z.infer<typeof Hello>;
+
+/** The answer to Hello. The shim takes it as it is: it comes from the host. */
+export type Welcome = {
+  /** PEM of the authority under which the gateway ends the TLS of tunnels; null where no host may be reached. */
+  certificate: string | null;
+};
 
 /** One program to run inside. CONTROL makes it, never a model; the shim runs it without a shell. */
 export type Task = {

@@ -30,6 +30,8 @@ const LINE: OpenLine = {
   rule: null,
   pathTemplate: null,
   bytesUp: 0,
+  mode: null,
+  tunnel: null,
   stripped: [],
 };
 
@@ -47,6 +49,7 @@ function logOf(cycle: string): string {
     reason: "ok",
     resolved: [],
     dialed: null,
+    bytesUp: 0,
     bytesDown: 12,
     dnsMs: null,
     connectMs: null,

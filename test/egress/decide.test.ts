@@ -2,16 +2,26 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Rule } from "../../src/egress/allowlist.ts";
 import { decide, type EgressRequest, type Policy } from "../../src/egress/decide.ts";
+import { FORM_FAULTS } from "../../src/egress/form.ts";
 import { AUTHORITY_FAULTS } from "../../src/egress/grammar.ts";
 import { PATH_FAULTS } from "../../src/egress/path.ts";
 import { answerFor } from "../../src/egress/reasons.ts";
 
 const rules = [
   { id: "vulns", host: "api.example", methods: ["GET"], paths: ["/v1/vulns/{id}"], query: ["page"] },
-  { id: "query", host: "api.example", methods: ["POST"], paths: ["/v1/query"], requestBytesMax: 100 },
+  {
+    id: "query",
+    host: "api.example",
+    methods: ["POST"],
+    paths: ["/v1/query"],
+    requestBytesMax: 100,
+    contentTypes: ["application/json"],
+  },
+  { id: "spliced", host: "spliced.example", mode: "splice", requestBytesMax: 100 },
   { id: "plain", host: "plain.example", scheme: "http", port: 80, methods: ["GET"], paths: ["/**"] },
 ].map((rule) => Rule.parse({ responseBytesMax: 1_000, why: "a test", ...rule }));
 
+const API = { host: "api.example", port: 443 };
 const policy: Policy = { isLatched: false, canaryHosts: ["canary.example"], rules };
 
 function ask(over: Partial<EgressRequest>): EgressRequest {
@@ -25,11 +35,30 @@ describe("allowed is what a rule names, all of it", () => {
     [{ authority: "API.EXAMPLE" }, "vulns", "/v1/vulns/{id}"],
     [{ path: "/v1/vulns/7?page=2" }, "vulns", "/v1/vulns/{id}"],
     [{ method: "POST", path: "/v1/query" }, "query", "/v1/query"],
+    [{ method: "POST", path: "/v1/query", contentType: "Application/JSON ; charset=utf-8" }, "query", "/v1/query"],
+    [{ contentType: "text/plain" }, "vulns", "/v1/vulns/{id}"],
+    [{ tunnel: API }, "vulns", "/v1/vulns/{id}"],
+    [{ authority: "API.example:443", tunnel: API }, "vulns", "/v1/vulns/{id}"],
     [{ authority: "plain.example", scheme: "http", path: "/a/b" }, "plain", "/**"],
     [{ authority: "plain.example", scheme: undefined, path: "/a/b" }, "plain", "/**"],
   ])("%j by rule %s", (over, id, template) => {
     expect(decide(ask(over), policy)).toMatchObject({ verdict: "allow", reason: "rule", rule: { id }, template });
   });
+});
+
+test.each([
+  ["api.example:443", "vulns", "terminate"],
+  ["API.EXAMPLE:443", "vulns", "terminate"],
+  ["spliced.example:443", "spliced", "splice"],
+])("a tunnel to %s is let in by %s, to %s it", (authority, id, mode) => {
+  const request = ask({ method: "CONNECT", scheme: undefined, path: undefined, authority });
+  expect(decide(request, policy)).toMatchObject({ verdict: "tunnel", reason: "rule", rule: { id, mode } });
+});
+
+test("what one list would splice and another terminate is terminated", () => {
+  const both = [...rules, ...rules.slice(0, 1).map((rule) => ({ ...rule, id: "t", host: "spliced.example" }))];
+  const request = ask({ method: "CONNECT", path: undefined, authority: "spliced.example:443" });
+  expect(decide(request, { ...policy, rules: both })).toMatchObject({ rule: { id: "t", mode: "terminate" } });
 });
 
 describe("ours, by role", () => {
@@ -77,7 +106,21 @@ describe("denied, and why", () => {
     [{ authority: "api.example:8443" }, "port-not-listed"],
     [{ scheme: "http" }, "port-not-listed"],
     [{ authority: "evil.example:443", method: "CONNECT", path: undefined }, "host-not-listed"],
-    [{ authority: "api.example:443", method: "CONNECT", path: undefined }, "tunnel"],
+    [{ authority: "api.example:8443", method: "CONNECT", path: undefined }, "port-not-listed"],
+    [{ authority: "192.0.2.1:443", method: "CONNECT", path: undefined }, "host-not-listed"],
+    [{ authority: "api.example", method: "CONNECT", path: undefined }, "authority-port"],
+    [{ authority: "plain.example:80", method: "CONNECT", path: undefined }, "tunnel"],
+    [{ authority: "api.example:443", method: "CONNECT", path: undefined, tunnel: API }, "tunnel"],
+    [{ authority: "spliced.example" }, "tunnel-only"],
+    [{ authority: "spliced.example", tunnel: { host: "spliced.example", port: 443 } }, "tunnel-only"],
+    [{ authority: "plain.example", tunnel: API }, "inner-authority-differs"],
+    [{ authority: "evil.example", tunnel: API }, "inner-authority-differs"],
+    [{ authority: "api.example:8443", tunnel: API }, "inner-authority-differs"],
+    [{ authority: "broker.weakdoor.internal:443", tunnel: API }, "inner-authority-differs"],
+    [{ scheme: "http", authority: "api.example:443", tunnel: API }, "inner-scheme"],
+    [{ form: "form-hosts" as const }, "form-hosts"],
+    [{ method: "POST", path: "/v1/query", contentType: "text/plain" }, "content-type-not-listed"],
+    [{ method: "POST", path: "/v1/query", contentType: "application/json, text/plain" }, "content-type-not-listed"],
     [{ method: "DELETE" }, "method-not-listed"],
     [{ method: "get" }, "method-not-listed"],
     [{ method: "" }, "method-not-listed"],
@@ -140,6 +183,8 @@ test("no request whatever is allowed that does not fit its rule in every part (2
       const decision = decide(request, policy);
       if (decision.verdict === "deny") return;
       if (decision.verdict === "internal") return;
+      expect(["api.example", "plain.example"]).toContain(decision.rule.host);
+      if (decision.verdict === "tunnel") return;
       expect(role).toBe("lab");
       expect(["api.example", "plain.example"]).toContain(authority.toLowerCase().replace(/:\d+$/, ""));
       expect(decision.rule.methods).toContain(method);
@@ -153,14 +198,18 @@ test("the sentence for a denial says nothing of the policy", () => {
   const reasons = [
     ...AUTHORITY_FAULTS,
     ...PATH_FAULTS,
+    ...FORM_FAULTS,
     "canary-host",
     "host-not-listed",
     "port-not-listed",
     "latched",
   ] as const;
-  for (const reason of [...reasons, "path-not-listed", "query-not-listed", "method-not-listed", "tunnel"] as const) {
+  const asked = ["path-not-listed", "query-not-listed", "method-not-listed", "content-type-not-listed"] as const;
+  const tunnels = ["tunnel", "tunnel-only", "inner-authority-differs", "inner-scheme"] as const;
+  for (const reason of [...reasons, ...asked, ...tunnels]) {
     const { status, sentence } = answerFor(reason);
-    expect(status).toBeGreaterThanOrEqual(403);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(sentence, reason).not.toBe("this may not be reached from here");
     expect(sentence).toMatch(/^[a-z][a-z ,:]+$/);
     expect(sentence).not.toMatch(/canary|rule|list/);
   }

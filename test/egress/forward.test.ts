@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { keptConnections } from "../../src/egress/connections.ts";
 import { type Resolve, vet } from "../../src/egress/resolver.ts";
 import { dial } from "../../src/egress/upstream.ts";
 import { flowBench, neverResolved } from "../support/flowBench.ts";
@@ -46,7 +47,7 @@ describe("what goes out is made anew from the rule", () => {
     expect(host.seen).toMatchObject([{ method: "POST", url: "/v1/x?page=2", body: "{}" }]);
     expect(host.seen[0]?.headers).toEqual({
       "accept-encoding": "identity",
-      connection: "close",
+      connection: "keep-alive",
       "content-length": "2",
       "content-type": "application/json",
       host: `${HOST}:${host.port}`,
@@ -234,6 +235,8 @@ describe("names and addresses", () => {
 });
 
 describe("a host that does not behave", () => {
+  const connections = keptConnections([]);
+  afterAll(() => connections.end());
   const request = {
     scheme: "http",
     host: HOST,
@@ -245,8 +248,8 @@ describe("a host that does not behave", () => {
 
   test("never answers: given up on at the deadline", async () => {
     await using host = await upstream(() => undefined);
-    const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 100, certificates: [] };
-    const dialed = await dial(one, new AbortController().signal);
+    const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 100 };
+    const dialed = await dial(one, new AbortController().signal, connections);
     expect(dialed).toEqual({ status: "failed", detail: "not done in time", wasConnected: true });
   });
 
@@ -255,8 +258,8 @@ describe("a host that does not behave", () => {
       const drip = setInterval(() => response.write("."), 10);
       response.once("close", () => clearInterval(drip));
     });
-    const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 200, certificates: [] };
-    const dialed = await dial(one, new AbortController().signal);
+    const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 200 };
+    const dialed = await dial(one, new AbortController().signal, connections);
     if (dialed.status === "failed") throw new Error(dialed.detail);
     dialed.response.resume();
     const [error] = (await once(dialed.response, "error")) as [Error];
@@ -268,7 +271,7 @@ describe("a host that does not behave", () => {
     await gone[Symbol.asyncDispose]();
     await using bench = await flowBench({ rules: [rule(gone.port)], pins });
     expect((await bench.shim.ask(to(gone.port))).status).toBe(502);
-    expect(bench.log()[1]).toMatchObject({ reason: "upstream-unreachable" });
+    expect(bench.log()[1]).toMatchObject({ reason: "upstream-unreachable ECONNREFUSED" });
   });
 
   test("breaks off in the middle: the guest sees a reset, the log says who it was", async () => {

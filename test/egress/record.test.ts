@@ -33,6 +33,8 @@ function openLine(flow: number, over: Partial<OpenLine> = {}): OpenLine {
     rule: null,
     pathTemplate: null,
     bytesUp: 0,
+    mode: null,
+    tunnel: null,
     stripped: [],
     ...over,
   };
@@ -48,6 +50,7 @@ function closeLine(flow: number): CloseLine {
     reason: "host-not-listed",
     resolved: [],
     dialed: null,
+    bytesUp: 0,
     bytesDown: 12,
     dnsMs: null,
     connectMs: null,
@@ -138,7 +141,8 @@ test("on a full disk nothing opens, and with room again what was owed comes firs
     await exec(["dd", "if=/dev/zero", `of=${filler}`, "bs=1k", "count=64"]);
     let flow = 1;
     while (record.open(openLine(flow)).status === "written") flow++;
-    record.close(closeLine(0));
+    // Longer than an opening line, so that it does not fit where none did.
+    record.close({ ...closeLine(0), reason: "x".repeat(2_000) });
     expect(record.open(openLine(flow))).toMatchObject({
       status: "failed",
       reason: expect.stringContaining("ENOSPC"),

@@ -2,15 +2,20 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
+import type { Fake } from "../../src/canaries/canaries.ts";
+import { recogniser } from "../../src/canaries/recogniser.ts";
 import { admittedGuest } from "../../src/egress/admitted.ts";
 import { Rule } from "../../src/egress/allowlist.ts";
 import { refuse } from "../../src/egress/answer.ts";
 import type { Control } from "../../src/egress/broker.ts";
+import { keptConnections } from "../../src/egress/connections.ts";
 import { type FlowParts, serveFlow } from "../../src/egress/flow.ts";
 import type { FromGateway, ModelRelay, Pin } from "../../src/egress/messages.ts";
 import { modelDesk } from "../../src/egress/model.ts";
 import { type EgressRecord, startRecord } from "../../src/egress/record.ts";
 import type { Resolve } from "../../src/egress/resolver.ts";
+import { type AuthorityAtHand, authorityAtHand } from "../../src/egress/tunnel/authority.ts";
+import { type TunnelLimits, tunnelDesk } from "../../src/egress/tunnel/tunnel.ts";
 import { serveChannel } from "../../src/sandbox/channel.ts";
 import type { Role } from "../../src/sandbox/sandbox.ts";
 import { type FakeShim, fakeShim } from "./fakeShim.ts";
@@ -20,6 +25,9 @@ import { socketPair } from "./socketPair.ts";
 export type FlowBench = {
   shim: FakeShim;
   told: FromGateway[];
+  /** PEM of the authority that tunnels are terminated under. */
+  certificate(): Promise<string>;
+  latch(): void;
   log(): Record<string, unknown>[];
   [Symbol.asyncDispose](): Promise<void>;
 };
@@ -32,6 +40,10 @@ export type FlowBenchOptions = {
   model?: ModelRelay;
   role?: Role;
   ask?: Control["ask"];
+  canaryHosts?: string[];
+  fakes?: Fake[];
+  authority?: () => Promise<AuthorityAtHand>;
+  limits?: Partial<TunnelLimits>;
 };
 
 export const neverResolved: Resolve = (host) => {
@@ -45,19 +57,40 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
   const rules = (options.rules ?? []).map((rule) => Rule.parse({ responseBytesMax: 10_000, why: "a test", ...rule }));
   const told: FromGateway[] = [];
   let flows = 0;
-  const certificates = options.certificates ?? [];
+  const connections = keptConnections(options.certificates ?? []);
+  const vetting = {
+    resolve: options.resolve ?? neverResolved,
+    pins: options.pins ?? [],
+    ownAddresses: () => new Set<string>(),
+  };
+  const authority = options.authority ?? authorityAtHand(systemClock);
+  const watching = options.fakes === undefined ? null : recogniser(options.fakes);
+  let isLatched = false;
   const parts: FlowParts = {
-    policy: () => ({ isLatched: false, canaryHosts: [], rules }),
-    recogniser: () => null,
+    policy: () => ({ isLatched, canaryHosts: options.canaryHosts ?? [], rules }),
+    recogniser: () => watching,
     record,
     control: { tell: (message) => told.push(message), ask: options.ask ?? (async () => ({ status: 200, body: {} })) },
-    forward: {
-      vetting: { resolve: options.resolve ?? neverResolved, pins: options.pins ?? [], ownAddresses: () => new Set() },
-      certificates,
+    forward: { vetting, connections, clock: systemClock },
+    model: modelDesk(options.model ?? null, {
+      connections,
       clock: systemClock,
-    },
-    model: modelDesk(options.model ?? null, certificates, systemClock),
+      onSpent: () => undefined,
+      onKeyEchoed: () => undefined,
+    }),
     source: { answer: async () => refuse("source-not-configured") },
+    tunnel: tunnelDesk({
+      vetting,
+      authority,
+      recogniser: () => watching,
+      isLatched: () => isLatched,
+      clock: systemClock,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    }),
+    certificate: async () => {
+      const found = await authority();
+      return found.status === "made" ? found.authority.certificate : null;
+    },
     clock: systemClock,
     nextFlow: () => flows++,
   };
@@ -67,6 +100,14 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
   return {
     shim: fakeShim(inside),
     told,
+    async certificate() {
+      const found = await authority();
+      if (found.status === "missing") throw new Error(found.why);
+      return found.authority.certificate;
+    },
+    latch: () => {
+      isLatched = true;
+    },
     log: () => {
       const text = readFileSync(path, "utf8").trimEnd();
       return text === "" ? [] : text.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -75,6 +116,7 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
       served.destroy();
       inside.destroy();
       await served.closed;
+      await connections.end();
       rmSync(directory, { recursive: true });
     },
   };

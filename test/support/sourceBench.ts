@@ -143,6 +143,7 @@ function wordsOf(answer: Answer): Asked {
     const { status, sentence } = answerFor(answer.reason);
     return { code: status, text: answer.sentence ?? sentence, reason: answer.reason, detail: answer.detail ?? "" };
   }
-  if (!(answer.body instanceof Uint8Array)) throw new TypeError("the desk answers with whole bodies");
+  if (answer.status === "tunnel" || !(answer.body instanceof Uint8Array))
+    throw new TypeError("the desk answers with whole bodies");
   return { code: answer.code, text: Buffer.from(answer.body).toString(), reason: "ok", detail: "" };
 }

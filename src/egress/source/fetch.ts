@@ -119,7 +119,9 @@ export function decideHop(source: Source, method: string, url: URL, policy: Poli
   if (url.protocol !== "https:") return deny("source-scheme", url.protocol.slice(0, 20));
   if (url.username !== "" || url.password !== "") return deny("source-place", "user or password");
   const path = `${url.pathname}${url.search}`;
-  const decision = decide({ role: "lab", method, scheme: "https", authority: url.host, path }, policy);
+  const contentType = method === "POST" ? "application/json" : undefined;
+  const asked = { role: "lab", method, scheme: "https", authority: url.host, path, contentType } as const;
+  const decision = decide(asked, policy);
   if (decision.verdict !== "allow") return deny("source-place", decision.reason);
   if (decision.rule.scheme !== "https") return deny("source-scheme", "a rule without TLS");
   if (!source.rules.includes(decision.rule.id)) return deny("source-place", "a rule of another source");
@@ -198,6 +200,8 @@ function openLine({ request, sandbox }: FetchJob, url: URL, decision: HopDecisio
     rule: decision.rule?.id ?? null,
     pathTemplate: decision.verdict === "allow" ? decision.template : null,
     bytesUp: Buffer.byteLength(request.body ?? ""),
+    mode: null,
+    tunnel: null,
     stripped: [],
   };
 }
@@ -211,6 +215,7 @@ function closeLine(open: OpenLine, stepped: Stepped, durationMs: number): CloseL
     closedBy: stepped.status === "refused" ? "limit" : "answer",
     reason: stepped.status === "refused" ? oneLine(`${stepped.reason} ${stepped.detail}`, 300) : stepped.status,
     ...stepped.trail,
+    bytesUp: 0,
     bytesDown: stepped.bytes ?? 0,
     durationMs: Math.round(durationMs * 1_000) / 1_000,
   };

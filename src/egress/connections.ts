@@ -1,0 +1,100 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls, createSecureContext, rootCertificates } from "node:tls";
+import { type buildConnector, Pool } from "undici";
+
+/** Where a request goes: the name that it is for, and the address that was vetted. */
+export type Destination = { scheme: "http" | "https"; host: string; port: number; address: string };
+
+/**
+ * Connections to the outside, kept for the next request to the same name at the same address. One that was vetted at another
+ * address is another destination, so that no request goes out over a connection that was looked at for something else.
+ */
+export type Connections = {
+  to(destination: Destination): Pool;
+  /** Tears them all down. */
+  end(): Promise<void>;
+};
+
+const CONNECT_MS = 10_000;
+/** Until the head of an answer, and between two of its bytes. */
+const IDLE_MS = 60_000;
+const KEPT_MS = 4_000;
+const PER_DESTINATION_MAX = 64;
+const DESTINATIONS_MAX = 128;
+const HEADER_BYTES_MAX = 16 * 1024;
+
+/**
+ * HTTP/1.1 over TLS from 1.2 on. A certificate must be for the name, in its time, and lead to a root that is trusted; OpenSSL's
+ * security level refuses RSA keys under 2,048 bits and signatures over SHA-1. Whether it was revoked is not asked.
+ * @param certificates PEM, trusted besides the system's.
+ */
+export function keptConnections(certificates: readonly string[]): Connections {
+  const secureContext = createSecureContext({
+    ca: [...rootCertificates, ...certificates],
+    minVersion: "TLSv1.2",
+  });
+  const pools = new Map<string, Pool>();
+
+  const connector =
+    (to: Destination): buildConnector.connector =>
+    (_, done) => {
+      const socket =
+        to.scheme === "http"
+          ? connectTcp({ host: to.address, port: to.port, noDelay: true })
+          : connectTls({
+              host: to.address,
+              port: to.port,
+              // RFC 6066: an address is no server name.
+              servername: isIP(to.host) === 0 ? to.host : "",
+              ALPNProtocols: ["http/1.1"],
+              secureContext,
+            });
+      settle(socket, to.scheme === "http" ? "connect" : "secureConnect", done);
+    };
+  const open = (to: Destination) =>
+    new Pool(`${to.scheme}://${isIP(to.host) === 6 ? `[${to.host}]` : to.host}:${to.port}`, {
+      connect: connector(to),
+      connections: PER_DESTINATION_MAX,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: IDLE_MS,
+      bodyTimeout: IDLE_MS,
+      keepAliveTimeout: KEPT_MS,
+      keepAliveMaxTimeout: KEPT_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+    });
+  return {
+    to(destination) {
+      const { scheme, host, port, address } = destination;
+      const key = JSON.stringify([scheme, host, port, address]);
+      const pool = pools.get(key) ?? open({ scheme, host, port, address });
+      // Last in the map: the one that was used longest ago is the first to go.
+      pools.delete(key);
+      pools.set(key, pool);
+      for (const [oldKey, old] of pools) {
+        if (pools.size <= DESTINATIONS_MAX) break;
+        pools.delete(oldKey);
+        void old.close();
+      }
+      return pool;
+    },
+    async end() {
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
+      pools.clear();
+    },
+  };
+}
+
+function settle(socket: Socket, ready: "connect" | "secureConnect", done: buildConnector.Callback): void {
+  const late = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_MS);
+  const onError = (error: Error) => {
+    clearTimeout(late);
+    done(error, null);
+  };
+  socket.once("error", onError);
+  socket.once(ready, () => {
+    clearTimeout(late);
+    socket.off("error", onError);
+    done(null, socket);
+  });
+}

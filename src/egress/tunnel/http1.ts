@@ -1,0 +1,84 @@
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
+import { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { Exchange } from "../exchange.ts";
+import { type FormFault, formFaultOf } from "../form.ts";
+import { answerFor } from "../reasons.ts";
+
+/** One request of HTTP/1.1, with the headers that it would have over HTTP/2. */
+type OnRequest = (exchange: Exchange, headers: IncomingMessage["headers"], form: FormFault | undefined) => void;
+
+const HEADER_BYTES_MAX = 16 * 1024;
+const HEADERS_MAX = 100;
+
+/**
+ * Serves HTTP/1.1 on one connection. What the parser refuses is answered with 400 and the end of the connection, and told to
+ * `onMalformed`. Nobody listens for an upgrade, so a request that asks for one comes as any other does.
+ */
+export function serveHttp1(socket: TLSSocket, onRequest: OnRequest, onMalformed: () => void): void {
+  const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX, keepAliveTimeout: 0 }, (request, response) => {
+    const { method = "", url = "", headers, rawHeaders } = request;
+    const pseudo = { ":method": method, ":scheme": "https", ":authority": headers.host, ":path": url };
+    onRequest(new Http1Exchange(request, response), { ...headers, ...pseudo }, formFaultOf(url, rawHeaders));
+  });
+  server.maxHeadersCount = HEADERS_MAX;
+  const refuse = (_: unknown, peer: Duplex) => {
+    onMalformed();
+    const { status, sentence } = answerFor("inner-malformed");
+    if (!peer.writable) return void peer.destroy();
+    peer.end(
+      `HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain\r\ncontent-length: ${sentence.length + 1}\r\nconnection: close\r\n\r\n${sentence}\n`,
+    );
+  };
+  server.on("clientError", refuse).on("connect", refuse);
+  socket.once("close", () => server.close());
+  server.emit("connection", socket);
+}
+
+class Http1Exchange extends Duplex {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    super({ autoDestroy: false });
+    this.#request = request;
+    this.#response = response;
+    request.on("data", (chunk: Buffer) => {
+      if (!this.push(chunk)) request.pause();
+    });
+    request.once("end", () => this.push(null));
+    // A request that breaks off says so here, too; that it did is seen by the close.
+    request.on("error", () => undefined);
+    response.once("close", () => this.destroy());
+  }
+
+  respond(headers: OutgoingHttpHeaders, { endStream = false } = {}): void {
+    const { ":status": code, ...others } = headers;
+    // The rest of a body that nobody waits for must not be read as the next request.
+    const ending = this.#request.complete ? {} : { connection: "close" };
+    this.#response.writeHead(Number(code), { ...others, ...ending });
+    if (endStream) this.end();
+  }
+
+  close(): void {
+    this.destroy();
+  }
+
+  override _read(): void {
+    this.#request.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#response.write(chunk, () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.#response.end(done);
+  }
+
+  /** An answer that is not whole ends with its connection: without it the client would take it for one. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.#response.writableFinished) this.#request.socket.destroy();
+    done(error);
+  }
+}

@@ -1,0 +1,153 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { connect, type Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
+import { errnoOf, messageOf } from "../../base/errors.ts";
+import type { Recogniser } from "../../canaries/canaries.ts";
+import type { Rule } from "../allowlist.ts";
+import { type Answer, refuse } from "../answer.ts";
+import type { Place } from "../decide.ts";
+import type { Exchange } from "../exchange.ts";
+import type { FormFault } from "../form.ts";
+import type { TunnelFault } from "../reasons.ts";
+import { type Vetted, type Vetting, vet } from "../resolver.ts";
+import type { Sent } from "../send.ts";
+import type { Hit } from "../watch.ts";
+import type { AuthorityAtHand } from "./authority.ts";
+import { helloFaultOf } from "./clientHello.ts";
+import { peekGreeting } from "./peek.ts";
+import { splice } from "./splice.ts";
+import { terminate } from "./terminate.ts";
+
+/**
+ * A tunnel that a rule lets in, from the CONNECT to its end. The name is resolved once and its address looked at; then the
+ * tunnel is open, and the first thing in it must be the greeting of TLS, which names the rule's host, only it, and hides
+ * nothing. From there on it is terminated: TLS ends here, and what comes out is served as requests like all others, to the
+ * one address. Or, where the rule says so, it is spliced to a connection that was made before the greeting.
+ *
+ * What a splice cannot see: the path, the Host inside (domain fronting), and what goes up encrypted.
+ */
+export type TunnelDesk = { open(rule: Rule, request: TunnelRequest): Promise<Answer> };
+
+export type TunnelRequest = {
+  /** Number of the flow that opened it. */
+  flow: number;
+  /** Aborts when the guest has left. */
+  signal: AbortSignal;
+  /** A fake was seen in what passes: the tunnel is cut, and this tells who must know. */
+  ring(hit: Hit): void;
+  /** One request that came out of it, from beginning to end. Rejects only for a bug. */
+  serve(stream: Exchange, headers: IncomingHttpHeaders, inner: Inner): Promise<void>;
+};
+
+/** Where a request inside a tunnel comes from. */
+export type Inner = {
+  place: Place;
+  flow: number;
+  vetted: Extract<Vetted, { status: "vetted" }>;
+  form: FormFault | undefined;
+};
+
+export type TunnelParts = {
+  vetting: Vetting;
+  authority(): Promise<AuthorityAtHand>;
+  recogniser(): Recogniser | null;
+  isLatched(): boolean;
+  clock: Clock;
+  limits?: Partial<TunnelLimits>;
+};
+
+export type TunnelLimits = {
+  /** For the whole greeting. */
+  greetingMs: number;
+  /** Without a byte, in a splice; without a request, in a terminated tunnel. */
+  idleMs: number;
+  /** However busy it is. */
+  lifetimeMs: number;
+};
+
+const LIMITS: TunnelLimits = { greetingMs: 10_000, idleMs: 60_000, lifetimeMs: 600_000 };
+const CONNECT_MS = 10_000;
+
+export function tunnelDesk(parts: TunnelParts): TunnelDesk {
+  const limits = { ...LIMITS, ...parts.limits };
+  return {
+    async open(rule, request) {
+      const askedAt = parts.clock.monotonicMs();
+      const vetted = await vet(rule.host, parts.vetting);
+      const dnsMs = parts.clock.monotonicMs() - askedAt;
+      const trail = { resolved: vetted.resolved, dialed: null, dnsMs, connectMs: null };
+      if (vetted.status === "refused") return refuse(vetted.reason, trail);
+      if (rule.mode === "terminate") {
+        const found = await parts.authority();
+        if (found.status === "missing") return { ...refuse("tunnel-authority-missing", trail), detail: found.why };
+        const { authority } = found;
+        const inner = { place: { host: rule.host, port: rule.port }, flow: request.flow, vetted };
+        const run = (stream: Exchange) =>
+          greeted(stream, rule, limits, () => terminate(stream, { authority, inner, request, limits }));
+        return { status: "tunnel", trail, run };
+      }
+      const connected = await connectTo(vetted.address, rule.port, request.signal);
+      const reached = { ...trail, dialed: vetted.address };
+      if (connected.status === "failed") {
+        return { ...refuse("upstream-unreachable", reached), detail: connected.detail };
+      }
+      const { socket } = connected;
+      const connectMs = parts.clock.monotonicMs() - askedAt - dnsMs;
+      const run = async (stream: Exchange) => {
+        try {
+          return await greeted(stream, rule, limits, () => splice(stream, socket, { rule, parts, request, limits }));
+        } finally {
+          socket.destroy();
+        }
+      };
+      return { status: "tunnel", trail: { ...reached, connectMs }, run };
+    },
+  };
+}
+
+/** Opens it for the guest, and goes on only when what it says first is what it may say. */
+async function greeted(stream: Exchange, rule: Rule, limits: TunnelLimits, goOn: () => Promise<Sent>): Promise<Sent> {
+  if (stream.destroyed || stream.closed) return { code: 200, bytesDown: 0, closedBy: "guest", reason: null };
+  stream.respond({ ":status": 200 });
+  const greeting = await peekGreeting(stream, limits.greetingMs);
+  const fault = greeting.status === "refused" ? greeting.reason : helloFaultOf(greeting.hello, rule.host);
+  if (fault === undefined) return goOn();
+  // What still comes is thrown away, so that the peer's window does not fill and hide the alert.
+  stream.resume();
+  stream.end(alertOf(fault));
+  await new Promise<void>((resolve) => {
+    if (stream.writableFinished || stream.destroyed) return resolve();
+    stream.once("finish", resolve).once("close", resolve);
+  });
+  stream.close();
+  const closedBy = fault === "hello-broken-off" ? "guest" : "gateway";
+  return { code: 200, bytesUp: 0, bytesDown: 0, closedBy, reason: fault };
+}
+
+/** TLS has no words, only numbers (RFC 8446, 6): unrecognized_name, decode_error, access_denied. To what is no TLS nothing is said. */
+function alertOf(fault: TunnelFault): Buffer {
+  if (fault === "hello-not-tls" || fault === "hello-broken-off") return Buffer.alloc(0);
+  const isName = fault === "hello-name-differs" || fault === "hello-no-name" || fault === "hello-names";
+  return Buffer.from([21, 3, 3, 0, 2, 2, isName ? 112 : fault === "hello-malformed" ? 50 : 49]);
+}
+
+type Connected = { status: "connected"; socket: Socket } | { status: "failed"; detail: string };
+
+function connectTo(host: string, port: number, signal: AbortSignal): Promise<Connected> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+    const late = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_MS);
+    const onAbort = () => socket.destroy(new Error("nobody waits for it any more"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.once("close", () => {
+      clearTimeout(late);
+      signal.removeEventListener("abort", onAbort);
+    });
+    socket.once("connect", () => {
+      clearTimeout(late);
+      resolve({ status: "connected", socket });
+    });
+    // Once connected this is the tunnel's to see, too.
+    socket.on("error", (error) => resolve({ status: "failed", detail: errnoOf(error) ?? messageOf(error) }));
+  });
+}
