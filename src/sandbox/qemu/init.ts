@@ -24,6 +24,9 @@ export function scriptsOf(spec: SandboxSpec, mounts: readonly MountedAt[]): Scri
 
 export type MountedAt = { mount: Mount; isDirectory: boolean };
 
+/** Whatever it starts is in the group, and in namespaces of its own. */
+const ENTER = "sh -c 'echo 0 >/cgroup/sandbox/cgroup.procs && exec unshare -m -p -i -u -f sh /inside'";
+
 function initOf({ confinement, limits }: SandboxSpec, mounts: readonly MountedAt[]): string {
   const hasBinds = mounts.some(({ mount }) => mount.kind === "bind");
   return lines(
@@ -45,11 +48,8 @@ function initOf({ confinement, limits }: SandboxSpec, mounts: readonly MountedAt
     "until [ -c /dev/vport0p1 ] && [ -c /dev/vport0p2 ]; do sleep 0.01; done",
     // A read from a port whose other end is not open yet tells an end that is none; a write waits for it.
     `exec 4<>/dev/vport0p1; echo ${READY} >/dev/vport0p2 || off speak`,
-    "mkfifo /to /from",
-    "cat <&4 >/to 4>&- &",
-    "cat </from >&4 4>&- &",
-    "sh -c 'echo 0 >/cgroup/sandbox/cgroup.procs && exec unshare -m -p -i -u -f sh /inside' <&- 4>&- </to >/from 2>/dev/console",
-    "off",
+    // By pipes: ports and console are devices of the machine, and the sandbox is to hold none of them.
+    `{ cat <&4 4>&- | { ${ENTER} 2>&3 3>&- 4>&-; off; } | cat >&4; } 3>&1 | cat >/dev/console 4>&-`,
   );
 }
 

@@ -54,7 +54,6 @@ const TOOLS = [
   "ip",
   "ln",
   "mkdir",
-  "mkfifo",
   "mknod",
   "mount",
   "poweroff",
