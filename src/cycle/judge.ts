@@ -1,3 +1,4 @@
+import { egressLogPath } from "../egress/readLog.ts";
 import type { Finding } from "../findings/finding.ts";
 import { type Reconciled, reconcile } from "../findings/reconcile.ts";
 import { type Rejection, verify } from "../findings/verify.ts";
@@ -5,6 +6,7 @@ import type { CheckRun, Observation } from "../guest/observation.ts";
 import type { Research } from "../researcher/researcher.ts";
 import { CATALOGUE } from "../sources/weaknesses/catalogue.ts";
 import type { Audit } from "../stack/stack.ts";
+import { foreignCredentials } from "./foreign.ts";
 import type { Ground } from "./ground.ts";
 import type { Measured } from "./measure.ts";
 import type { Mitigated } from "./trials.ts";
@@ -19,17 +21,19 @@ export type Judged = {
 
 /** Candidates to findings: each is held against the observations it cites. */
 export function judge(ground: Ground, research: Research, measured: Measured, audit: Audit): Judged {
-  const { cycle, config, clock } = ground;
-  const observations = [...measured.target.observations, ...audit.observations];
+  const { cycle, config, clock, stateDir } = ground;
+  const foreign = foreignCredentials(egressLogPath(stateDir, cycle));
+  const observations = [...measured.target.observations, ...audit.observations, ...foreign.observations];
   const { findings, rejected } = verify({
-    candidates: research.candidates,
+    candidates: [...research.candidates, ...foreign.candidates],
     observations,
     catalogue: CATALOGUE,
     target: config.stack.name,
     cycle,
     at: clock.now(),
   });
-  return { found: findings, rejected, observations, checks: [...measured.target.checks, ...audit.checks] };
+  const checks = [...measured.target.checks, ...audit.checks, ...foreign.checks];
+  return { found: findings, rejected, observations, checks };
 }
 
 /** Findings with their offers, held against what the store knew, and kept. Every change of a state is a leaf. */

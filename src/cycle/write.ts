@@ -15,6 +15,7 @@ import type { Research } from "../researcher/researcher.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import type { Copy } from "./copy.ts";
 import { egressTable } from "./egress.ts";
+import { FOREIGN_CHECK } from "./foreign.ts";
 import type { Ground } from "./ground.ts";
 import type { Judged } from "./judge.ts";
 import type { Measured, View } from "./measure.ts";
@@ -170,7 +171,7 @@ function boundary(from: "target" | "lab", view: View, ground: Ground): BoundaryR
 }
 
 /** Every check of every vantage, and a row for each backend that did not answer, each thing declared and not repeated, each file not read. */
-function coverageOf({ missing }: Ground, { measured, audit, target, stack }: Results): CheckRun[] {
+function coverageOf({ missing }: Ground, { measured, audit, judged, target, stack }: Results): CheckRun[] {
   const declared = target.plan.notRepeated.map(({ what, why }) => ({
     check: `declared: ${what}`.slice(0, 100),
     category: "cross-boundary" as const,
@@ -196,6 +197,7 @@ function coverageOf({ missing }: Ground, { measured, audit, target, stack }: Res
     ...measured.target.checks,
     ...measured.lab.checks,
     ...audit.checks,
+    ...judged.checks.filter(({ check }) => check === FOREIGN_CHECK),
     ...backends,
     ...declared,
     ...unreadable,

@@ -125,13 +125,19 @@ function conduct({ drills, research, egress }: Report): string {
     code(row.authority),
     row.allowed,
     row.denied,
+    row.bytesUp,
+    row.bytesDown,
     cell(row.reasons.join("; ")),
   ]);
   return [
     "## Drills, researcher and egress",
     table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire was drilled."),
     `Researcher: ${cell(research.mode)}, ended as: ${cell(research.end)}. ${count(research.candidates, "candidate")} handed in; ${count(research.accepted, "finding")} borne out; ${count(research.refused.length, "claim")} refused.`,
-    table(["Sandbox", "Authority", "#Allowed", "#Denied", "Why denied"], left, "Nothing asked to leave."),
+    table(
+      ["Sandbox", "Host", "#Allowed", "#Denied", "#Bytes up", "#Bytes down", "Reasons"],
+      left,
+      "Nothing asked to leave.",
+    ),
   ].join("\n\n");
 }
 

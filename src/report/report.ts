@@ -40,6 +40,10 @@ export const EgressRow = z.strictObject({
   authority: z.string(),
   allowed: z.int(),
   denied: z.int(),
+  /** Of bodies, for what was allowed. */
+  bytesUp: z.int(),
+  bytesDown: z.int(),
+  /** Why it was denied, or what became of it after it was allowed. */
   reasons: z.array(z.string()),
 });
 export type EgressRow = z.infer<typeof EgressRow>;

@@ -79,6 +79,8 @@ export function conductSection({ drills, research, egress }: Report): Html {
     h`<code>${row.authority}</code>`,
     row.allowed,
     row.denied,
+    row.bytesUp,
+    row.bytesDown,
     row.reasons.join("; "),
   ]);
   const refused = research.refused.map((row) => h`<code>${row.weakness}</code> ${row.reason}`);
@@ -92,7 +94,7 @@ ${count(research.malformed, "message")} of sandboxes were too long, no JSON or o
 ${refused.length === 0 ? nothing : folded("Refused claims", list(refused))}
 ${notes.length === 0 ? nothing : folded("Notes written by a model, as plain text", h`${notes}`)}
 <h4>What asked to leave</h4>
-${table(["Sandbox", "Authority", "#Allowed", "#Denied", "Why denied"], left, "Nothing asked to leave.")}`;
+${table(["Sandbox", "Host", "#Allowed", "#Denied", "#Bytes up", "#Bytes down", "Reasons"], left, "Nothing asked to leave.")}`;
 }
 
 export function cloneSection({ clone, stack }: Report): Html {

@@ -148,7 +148,7 @@ test.each([
     "1 file not copied",
   ],
   ["mcp-decoy rang 413 ms 41 called", "canary-host rang 9 ms 43 403"],
-  ["broker.weakdoor.internal 17 0", "evil.example 0 2 host-not-listed"],
+  ["broker.weakdoor.internal 17 0 2048 51200", "evil.example 0 2 0 0 host-not-listed"],
   ["cross-boundary 0 3 2 2 rows", "cross-boundary 0 1 0"],
   ["It handed in 5 candidates; the observations bear out 3 findings; 1 claim was refused. 3 messages"],
   ["had 67 leaves", "2.4 s, of which 2.1 s inside", "snapshot 120 0 measure 2311 2100"],

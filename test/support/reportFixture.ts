@@ -113,8 +113,24 @@ export function sampleReport(over: Partial<Report> = {}): Report {
       malformed: 3,
     },
     egress: [
-      { sandbox: "wd-c1-lab-1", authority: "broker.weakdoor.internal", allowed: 17, denied: 0, reasons: [] },
-      { sandbox: "wd-c1-target-1", authority: "evil.example", allowed: 0, denied: 2, reasons: ["host-not-listed"] },
+      {
+        sandbox: "wd-c1-lab-1",
+        authority: "broker.weakdoor.internal",
+        allowed: 17,
+        denied: 0,
+        bytesUp: 2_048,
+        bytesDown: 51_200,
+        reasons: [],
+      },
+      {
+        sandbox: "wd-c1-target-1",
+        authority: "evil.example",
+        allowed: 0,
+        denied: 2,
+        bytesUp: 0,
+        bytesDown: 0,
+        reasons: ["host-not-listed"],
+      },
     ],
     certificates: (["lab", "target"] as const).map((role) => ({
       sandbox: `wd-c1-${role}-1`,

@@ -3,6 +3,26 @@ import type { Weakness } from "../weakness.ts";
 /** Credentials that code inside the sandbox could take along. */
 export const SECRETS: readonly Weakness[] = [
   {
+    id: "foreign-credential-used",
+    title: "A credential of unknown origin was sent from inside the sandbox",
+    category: "secrets",
+    when: { check: "foreign-credential", verdict: ["reachable"], from: ["outside"] },
+    one: "per-observation",
+    severity: "high",
+    explanation:
+      "Something inside asked an allowed host for something with a credential that is neither ours nor one of the fakes. " +
+      "Either a real credential got into the sandbox, or somebody brought one along to use the host under an account of " +
+      "their own: what is uploaded there leaves by a door that is open on purpose. The gateway refused the request.",
+    attack: ["T1567", "T1552"],
+    atlas: ["AML.T0025", "AML.T0055"],
+    owasp: ["LLM02:2025", "ASI03"],
+    cwe: ["CWE-522"],
+    mitigations: [],
+    advice:
+      "Find out what sent it, by the sandbox and the time in the egress log. If the credential is yours, take it out of " +
+      "the sandbox, revoke it, and let the gateway put one in by the rule's inject instead.",
+  },
+  {
     id: "cloud-credentials-in-sandbox",
     title: "Cloud credentials can be read inside the sandbox",
     category: "secrets",

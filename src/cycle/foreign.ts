@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { bounded } from "../base/text.ts";
+import { logLines } from "../egress/logLines.ts";
+import type { Candidate } from "../findings/finding.ts";
+import type { CheckRun, Observation } from "../guest/observation.ts";
+
+/**
+ * Credentials of others that something inside sent to a host which it may reach, as the egress log tells of them: seen from
+ * outside, by the gateway, which let none of them through. What nobody sent is not seen.
+ */
+export type Foreign = { observations: Observation[]; checks: CheckRun[]; candidates: Candidate[] };
+
+export const FOREIGN_CHECK = "foreign-credential";
+const WEAKNESS = "foreign-credential-used";
+
+/** A request that was held against a rule: on these alone it was looked for. */
+const ToHost = z.object({
+  event: z.literal("open"),
+  sandbox: z.string(),
+  host: z.string(),
+  credential: z.object({ place: z.string(), kind: z.string(), hash: z.string() }).nullish(),
+});
+
+export function foreignCredentials(logPath: string): Foreign {
+  const seen = new Map<string, { details: Set<string>; times: number }>();
+  let looked = 0;
+  for (const raw of logLines(logPath)) {
+    const line = ToHost.safeParse(raw).data;
+    if (line === undefined) continue;
+    looked++;
+    if (line.credential === null || line.credential === undefined) continue;
+    const { place, kind, hash } = line.credential;
+    const host = seen.get(line.host) ?? { details: new Set(), times: 0 };
+    seen.set(line.host, host);
+    host.times++;
+    if (host.details.size < 10) host.details.add(`${place} of kind ${kind} (${hash}) from ${line.sandbox}`);
+  }
+  const observations = [...seen].map(([host, { details, times }]) => ({
+    id: `${FOREIGN_CHECK}:${host}`,
+    category: "secrets" as const,
+    subject: `a credential of others, sent to ${host}`,
+    verdict: "reachable" as const,
+    access: ["read" as const],
+    from: "outside" as const,
+    detail: bounded(`refused ${times} times: ${[...details].join("; ")}`, 600),
+  }));
+  return {
+    observations,
+    checks: [coverage(looked)],
+    candidates:
+      observations.length === 0
+        ? []
+        : [{ weakness: WEAKNESS, observations: observations.map(({ id }) => id).slice(0, 200), note: "" }],
+  };
+}
+
+function coverage(looked: number): CheckRun {
+  const about = { check: FOREIGN_CHECK, category: "secrets" as const, from: "outside" as const };
+  if (looked > 0) return { ...about, status: "ran", reason: "" };
+  return { ...about, status: "skipped", reason: "no request to a host that a rule names was made" };
+}
