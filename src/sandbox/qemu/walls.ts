@@ -32,7 +32,7 @@ export function daemonArgv(
 ): string[] {
   const { program, door, share, places, isStill } = options;
   return [
-    ...wall(isRoot ? DAEMON_CAPABILITIES : [], isRoot ? [] : ["--unshare-user", "--uid", "0", "--gid", "0"]),
+    ...wall(DAEMON_CAPABILITIES, isRoot ? [] : ["--unshare-user", "--uid", "0", "--gid", "0"]),
     "--proc",
     "/proc",
     "--bind",
@@ -48,7 +48,7 @@ export function daemonArgv(
       "sandbox=chroot",
       // What only the guest changes it may keep for ever; a mount is looked at again, since the host has it, too.
       `cache=${isStill ? "always" : "auto"}`,
-      ...(isRoot ? ["modcaps=-mknod:-setfcap"] : []),
+      "modcaps=-mknod:-setfcap",
     ].join(","),
   ];
 }
