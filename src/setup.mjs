@@ -48,6 +48,7 @@ const TEST_TOOLS = [
   { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
   { program: "socat", package: "socat", why: "srt carries its proxies into its sandbox with it" },
   { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },
+  { program: "curl", package: "curl", why: "a client of the gateway's tunnels, inside a sandbox" },
   { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "the virtual machines of the qemu driver" },
 ];
 

@@ -1,9 +1,10 @@
 import { Socket } from "node:net";
 import { HEARTBEAT_MS, HEARTBEATS_MISSED_MAX } from "../constants.ts";
-import type { Hello, Task } from "../wire.ts";
+import type { Hello, Task, Welcome } from "../wire.ts";
 import { serveProxy } from "./proxy.ts";
 import { type Broker, brokerOf, openSession } from "./session.ts";
 import { type Inherited, runTask } from "./task.ts";
+import { layTrust } from "./trust.ts";
 
 /**
  * The sandbox's first program: it speaks HTTP/2 on standard input and output, lets the programs inside reach the gateway
@@ -21,14 +22,17 @@ session.on("error", () => die(1));
 
 const broker = brokerOf(session);
 await serveProxy(session);
-await greet(broker);
+const { certificate } = await greet(broker);
+const trust = certificate === null || inherited !== undefined ? {} : layTrust(certificate);
 keepAlive(broker);
 for (;;) await serveOneTask(broker);
 
-async function greet(to: Broker): Promise<void> {
+async function greet(to: Broker): Promise<Welcome> {
   const hello: Hello = { node: process.version, pid: process.pid };
-  const { status } = await to.call("POST", "/v1/hello", hello);
+  const { status, body } = await to.call("POST", "/v1/hello", hello);
   if (status !== 200) throw new Error(`the broker answered ${status} to hello`);
+  // Not validated, as with tasks.
+  return { certificate: null, ...(JSON.parse(body === "" ? "{}" : body) as Partial<Welcome>) };
 }
 
 /** A heartbeat that is not answered before the next is due is missed. */
@@ -52,8 +56,13 @@ async function serveOneTask(from: Broker): Promise<void> {
   if (status === 204) return;
   if (status !== 200) throw new Error(`the broker answered ${status} to a poll for tasks`);
   // Not validated: it comes from the host, which this sandbox trusts and not the other way round.
-  const result = await runTask(JSON.parse(body) as Task, inherited);
+  const result = await runTask(withTrust(JSON.parse(body) as Task), inherited);
   await from.call("POST", `/v1/task/${result.id}`, result);
+}
+
+/** What a task says of its own environment counts for more. */
+function withTrust(task: Task): Task {
+  return { ...task, env: { ...trust, ...task.env } };
 }
 
 /** At once, whatever is still open: a shim that lingers is a sandbox that outlives its owner. */
