@@ -42,4 +42,6 @@ export type FakeMaker = {
 
 export type Recogniser = {
   search(bytes: Uint8Array): Sighting[];
+  /** The same, and whether all of it was looked at: a text made for that holds more to decode than is worth decoding. */
+  inspect(bytes: Uint8Array): { sightings: Sighting[]; isWhole: boolean };
 };

@@ -2,7 +2,12 @@ import { constants, gunzipSync, inflateSync } from "node:zlib";
 import { errnoOf } from "../base/errors.ts";
 
 /** What a search may still decode. `isSpent` is set when something was left unread for want of it. */
-export type Budget = { bytes: number; isSpent: boolean };
+export type Budget = {
+  bytes: number;
+  /** Compressed streams, and what only begins as one: each that is tried costs, whatever comes of it. */
+  streams: number;
+  isSpent: boolean;
+};
 
 /** DEFLATE cannot grow data by more than this. */
 const RATIO_MAX = 1032;
@@ -12,6 +17,11 @@ const RATIO_MAX = 1032;
  * no more. undefined when it is no such stream.
  */
 export function inflated(bytes: Buffer, format: "gzip" | "zlib", budget: Budget): Buffer | undefined {
+  if (budget.streams === 0) {
+    budget.isSpent = true;
+    return undefined;
+  }
+  budget.streams--;
   const maxOutputLength = Math.min(budget.bytes, 8 * 1024 * 1024);
   if (maxOutputLength < 1) {
     budget.isSpent = true;

@@ -2,6 +2,7 @@ import type { Fake, Recogniser, Sighting } from "./canaries.ts";
 import type { Budget } from "./inflate.ts";
 import { matcher, type Needle } from "./matcher.ts";
 import { sealedFinder } from "./sealed.ts";
+import { shapeOf } from "./shape.ts";
 import { DEPTH_MAX, views } from "./views.ts";
 import { reversed, writtenForms } from "./written.ts";
 
@@ -9,7 +10,13 @@ import { reversed, writtenForms } from "./written.ts";
 const SIGHTINGS_MAX = 1000;
 
 /** Decoded bytes allowed for one search: a few times the text, so that a hostile one costs no more than a long one. */
-const budgetFor = (length: number): Budget => ({ bytes: 32 * length + 8 * 1024 * 1024, isSpent: false });
+const budgetFor = (length: number): Budget => ({
+  bytes: 32 * length + 8 * 1024 * 1024,
+  streams: STREAMS_MAX,
+  isSpent: false,
+});
+/** Gzip streams in one text that are opened; a hostile one holds their first bytes a million times. */
+const STREAMS_MAX = 256;
 
 /**
  * Finds fakes in any bytes, however they are written: plain, base64 at each alignment, hex, URL or JSON escapes, HTML entities,
@@ -40,25 +47,26 @@ export function recogniser(fakes: readonly Fake[], masterKey?: Uint8Array): Reco
         offset: at(i),
       });
     });
-    sealed?.(bytes, (block, i) => {
+    const shape = shapeOf(bytes);
+    sealed?.(bytes, shape, (block, i) => {
       if (whole.some(({ start, end }) => start <= i && i < end)) return;
       seen.add({ ...block, encoding: nameOf(encodings), offset: at(i) });
     });
     if (encodings.length >= DEPTH_MAX) return;
-    for (const view of views(bytes, budget)) {
+    for (const view of views(bytes, budget, shape)) {
       if (seen.isFull()) return;
       look(view.bytes, [...encodings, view.encoding], (i) => at(view.offsetOf(i)), seen, budget);
     }
   };
 
-  return {
-    search(bytes) {
-      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const seen = sightings();
-      look(buffer, [], (i) => i, seen, budgetFor(buffer.length));
-      return seen.all();
-    },
+  const inspect = (bytes: Uint8Array) => {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const seen = sightings();
+    const budget = budgetFor(buffer.length);
+    look(buffer, [], (i) => i, seen, budget);
+    return { sightings: seen.all(), isWhole: !budget.isSpent && !seen.isFull() };
   };
+  return { inspect, search: (bytes) => inspect(bytes).sightings };
 }
 
 type Seen = { add(sighting: Sighting): void; all(): Sighting[]; isFull(): boolean };

@@ -2,6 +2,7 @@ import { BASE62, blockLength, HEX, LETTERS, readNumber, sealer } from "./block.t
 import type { Sighting } from "./canaries.ts";
 import { fakeId } from "./fakes.ts";
 import { KINDS } from "./kinds/all.ts";
+import type { Shape } from "./shape.ts";
 
 export type SealedSighting = Omit<Sighting, "encoding" | "offset">;
 
@@ -14,31 +15,37 @@ const GLUED = /^(?:AIza|51|dapi|A[KS]IA)/;
  */
 export function sealedFinder(masterKey: Uint8Array) {
   const blocks = sealer(masterKey);
-  return (bytes: Buffer, onHit: (sighting: SealedSighting, at: number) => void): void => {
-    if (!hasLongRun(bytes)) return;
-    for (const match of bytes.toString("latin1").matchAll(/[0-9A-Za-z]{22,}/g)) {
-      for (const [skip, alphabet] of readings(match[0])) {
-        const sealed = readNumber(match[0].slice(skip, skip + blockLength(alphabet)), alphabet);
-        const block = sealed === undefined ? undefined : blocks.open(sealed);
-        if (block === undefined) continue;
-        const kind = KINDS.find((kind) => kind.code === block.kind)?.name ?? "unknown";
-        const id = fakeId(masterKey, block.cycle, block.serial);
-        onHit({ fakeId: id, kind, file: "unknown", cycle: block.cycle }, match.index + skip);
-        break;
-      }
+  return (bytes: Buffer, shape: Shape, onHit: (sighting: SealedSighting, at: number) => void): void => {
+    const candidates = candidatesIn(bytes, shape);
+    if (candidates.length === 0) return;
+    let foundIn = -1;
+    for (const { index, block } of blocks.openAll(candidates.map(({ sealed }) => sealed))) {
+      const candidate = candidates[index];
+      if (candidate === undefined || candidate.run === foundIn) continue;
+      foundIn = candidate.run;
+      const kind = KINDS.find((kind) => kind.code === block.kind)?.name ?? "unknown";
+      const id = fakeId(masterKey, block.cycle, block.serial);
+      onHit({ fakeId: id, kind, file: "unknown", cycle: block.cycle }, candidate.at);
     }
   };
 }
 
-/** Most of what is searched is a wrong cut of something: told apart without making a string of it. */
-function hasLongRun(bytes: Buffer): boolean {
-  let run = 0;
-  for (const byte of bytes) {
-    const isAlphanumeric = (byte >= 0x30 && byte <= 0x39) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a);
-    run = isAlphanumeric ? run + 1 : 0;
-    if (run >= 22) return true;
+type Candidate = { sealed: bigint; at: number /** Where its run begins. */; run: number };
+
+/** Letters and digits are among the characters of base64, so that only those stretches are read. */
+function candidatesIn(bytes: Buffer, { base64 }: Shape): Candidate[] {
+  const found: Candidate[] = [];
+  for (let i = 0; i < base64.length; i += 2) {
+    const from = base64[i] ?? 0;
+    for (const match of bytes.toString("latin1", from, base64[i + 1]).matchAll(/[0-9A-Za-z]{22,}/g)) {
+      const run = from + match.index;
+      for (const [skip, alphabet] of readings(match[0])) {
+        const sealed = readNumber(match[0].slice(skip, skip + blockLength(alphabet)), alphabet);
+        if (sealed !== undefined) found.push({ sealed, at: run + skip, run });
+      }
+    }
   }
-  return false;
+  return found;
 }
 
 function* readings(run: string): Generator<[skip: number, alphabet: string]> {

@@ -1,4 +1,5 @@
 import { type Budget, inflated } from "./inflate.ts";
+import { type Shape, shapeOf } from "./shape.ts";
 
 /** A decoded reading of a piece of some text. */
 export type View = {
@@ -19,10 +20,8 @@ export const DEPTH_MAX = 4;
  * Every other reading of a text: its base64 and hex runs, its escapes undone, its gzip content. Each costs from
  * `budget`; when that is spent there are no more, which bounds the work on hostile input.
  */
-export function* views(bytes: Buffer, budget: Budget): Generator<View> {
-  if (!isWorthReading(bytes)) return;
-  const text = bytes.toString("latin1");
-  for (const view of all(bytes, text, budget)) {
+export function* views(bytes: Buffer, budget: Budget, shape: Shape = shapeOf(bytes)): Generator<View> {
+  for (const view of all(bytes, shape, budget)) {
     if (budget.bytes < view.bytes.length) {
       budget.isSpent = true;
       return;
@@ -32,58 +31,68 @@ export function* views(bytes: Buffer, budget: Budget): Generator<View> {
   }
 }
 
-/** Every encoded form begins as twelve printable characters or as a compressed stream; what a wrong cut of base64 gives has neither. */
-function isWorthReading(bytes: Buffer): boolean {
-  let run = 0;
-  for (const byte of bytes) {
-    run = byte >= 0x20 && byte < 0x7f ? run + 1 : 0;
-    if (run >= 12) return true;
+function* all(bytes: Buffer, shape: Shape, budget: Budget): Generator<View> {
+  const escapes = shape.hasEscapes ? ESCAPES.filter(({ sign }) => bytes.includes(sign)) : [];
+  if (escapes.length > 0 || shape.base64.length > 0 || shape.hex.length > 0) {
+    const text = bytes.toString("latin1");
+    for (const { escape, encoding, decode } of escapes) yield* unescaped(text, escape, encoding, decode);
+    yield* hexRuns(text, shape.hex);
+    if (escapes.some(({ encoding }) => encoding === "json")) yield* escapedHexRuns(text);
+    yield* base64Runs(text, shape.base64);
   }
-  return bytes.includes(GZIP) || bytes[0] === 0x78;
-}
-
-function* all(bytes: Buffer, text: string, budget: Budget): Generator<View> {
-  if (text.includes("%")) yield* unescaped(text, /%([0-9A-Fa-f]{2})/g, "url", (match) => hexByte(match[1]));
-  if (text.includes("\\")) yield* unescaped(text, JSON_ESCAPE, "json", jsonCharacter);
-  if (text.includes("&")) yield* unescaped(text, HTML_ESCAPE, "html", htmlCharacter);
-  yield* compressed(bytes, budget);
-  yield* hexRuns(text);
-  yield* base64Runs(text);
+  if (shape.hasMagic || bytes[0] === ZLIB) yield* compressed(bytes, budget);
 }
 
 /**
  * Runs may be wrapped over lines, as `base64` and PEM do it; the first line at least 16 characters long; where a run
- * begins is not known, so each of the four ways to cut it is tried. The look behind finds nothing else, only sooner: what
- * begins inside a run has been found from its beginning.
+ * begins is not known, so each of the four ways to cut it is tried.
  */
-const BASE64_RUN = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}(?:\\?\r?(?:\n|\\n)[ \t]*[A-Za-z0-9+/_-]+)*/g;
+const BASE64_RUN = /[A-Za-z0-9+/_-]{16,}(?:\\?\r?(?:\n|\\n)[ \t]*[A-Za-z0-9+/_-]+)*/y;
 
-function* base64Runs(text: string): Generator<View> {
-  for (const match of text.matchAll(BASE64_RUN)) {
+function* base64Runs(text: string, places: readonly number[]): Generator<View> {
+  let done = 0;
+  for (let i = 0; i < places.length; i += 2) {
+    const start = places[i] ?? 0;
+    if (start < done) continue;
+    BASE64_RUN.lastIndex = start;
+    const match = BASE64_RUN.exec(text);
+    if (match === null) continue;
     const run = match[0].replaceAll(/\\n|[\\\s]/g, "");
-    const end = match.index + match[0].length;
+    const end = start + match[0].length;
+    done = end;
     for (const cut of [0, 1, 2, 3]) {
       const bytes = Buffer.from(run.slice(cut), "base64");
-      const offsetOf = (at: number) => Math.min(end - 1, match.index + cut + Math.floor(at / 3) * 4);
-      yield { bytes, encoding: "base64", start: match.index, end, offsetOf };
+      const offsetOf = (at: number) => Math.min(end - 1, start + cut + Math.floor(at / 3) * 4);
+      yield { bytes, encoding: "base64", start, end, offsetOf };
     }
   }
 }
 
-/** The look ahead is what each of the three begins with, and is looked at once. */
-const HEX_RUN =
-  /(?=[0-9A-Fa-f]{2}[ :]?[0-9A-Fa-f]{2}|\\x)(?:(?:[0-9a-f]{2}[ :]?){8,}|(?:[0-9A-F]{2}[ :]?){8,}|(?:\\x[0-9A-Fa-f]{2}){4,})/g;
+const HEX_RUN = /(?:[0-9a-f]{2}[ :]?){8,}|(?:[0-9A-F]{2}[ :]?){8,}/g;
 
-function* hexRuns(text: string): Generator<View> {
-  for (const match of text.matchAll(HEX_RUN)) {
-    const digits = match[0].replaceAll(/[^0-9A-Fa-f]/g, "");
-    const end = match.index + match[0].length;
-    const width = match[0].length / (digits.length / 2);
-    for (const cut of [0, 1]) {
-      const bytes = Buffer.from(digits.slice(cut, digits.length - ((digits.length - cut) % 2)), "hex");
-      const offsetOf = (at: number) => Math.min(end - 1, match.index + cut + Math.floor(at * width));
-      yield { bytes, encoding: "hex", start: match.index, end, offsetOf };
-    }
+function* hexRuns(text: string, places: readonly number[]): Generator<View> {
+  for (let i = 0; i < places.length; i += 2) {
+    const from = places[i] ?? 0;
+    for (const match of text.slice(from, places[i + 1]).matchAll(HEX_RUN)) yield* hexViews(match, from);
+  }
+}
+
+/** The look ahead is cheaper to fail. */
+const ESCAPED_HEX_RUN = /(?=\\x)(?:\\x[0-9A-Fa-f]{2}){4,}/g;
+
+function* escapedHexRuns(text: string): Generator<View> {
+  for (const match of text.matchAll(ESCAPED_HEX_RUN)) yield* hexViews(match, 0);
+}
+
+function* hexViews(match: RegExpExecArray, from: number): Generator<View> {
+  const digits = match[0].replaceAll(/[^0-9A-Fa-f]/g, "");
+  const start = from + match.index;
+  const end = start + match[0].length;
+  const width = match[0].length / (digits.length / 2);
+  for (const cut of [0, 1]) {
+    const bytes = Buffer.from(digits.slice(cut, digits.length - ((digits.length - cut) % 2)), "hex");
+    const offsetOf = (at: number) => Math.min(end - 1, start + cut + Math.floor(at * width));
+    yield { bytes, encoding: "hex", start, end, offsetOf };
   }
 }
 
@@ -93,14 +102,17 @@ function* compressed(bytes: Buffer, budget: Budget): Generator<View> {
     const start = at;
     if (content !== undefined)
       yield { bytes: content, encoding: "gzip", start, end: bytes.length, offsetOf: () => start };
+    if (budget.isSpent) return;
   }
-  if (bytes[0] === 0x78 && (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 === 0) {
+  if (bytes[0] === ZLIB && (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 === 0) {
     const content = inflated(bytes, "zlib", budget);
     if (content !== undefined)
       yield { bytes: content, encoding: "zlib", start: 0, end: bytes.length, offsetOf: () => 0 };
   }
 }
 
+/** The first byte of a zlib stream with the usual window. */
+const ZLIB = 0x78;
 const GZIP = Buffer.from([0x1f, 0x8b, 0x08]);
 
 /** What lies this near to an escape is read with it; escapes that are further apart than twice that are read on their own. */
@@ -122,19 +134,19 @@ function* unescaped(
       reading = undefined;
     }
     const start = Math.max(0, match.index - AROUND);
-    reading ??= { start, done: start, pieces: [], length: 0, marks: [{ at: 0, source: start }] };
-    reading.pieces.push(text.slice(reading.done, match.index), character);
-    reading.length += match.index - reading.done;
-    reading.marks.push({ at: reading.length, source: match.index });
-    reading.length += character.length;
+    reading ??= { start, done: start, pieces: [], length: 0, marks: [0, start] };
+    if (match.index > reading.done) reading.pieces.push(text.slice(reading.done, match.index));
+    reading.pieces.push(character);
+    reading.length += match.index - reading.done + character.length;
     reading.done = match.index + match[0].length;
-    reading.marks.push({ at: reading.length, source: reading.done });
+    reading.marks.push(reading.length, reading.done);
   }
   if (reading !== undefined) yield viewOf(reading, text, encoding);
 }
 
-type Mark = { at: number; source: number };
-type Reading = { start: number; done: number; pieces: string[]; length: number; marks: Mark[] };
+/** After each escape: a place in what was read, and the place in the text that it came from. An object for each would be most of the memory. */
+type Marks = number[];
+type Reading = { start: number; done: number; pieces: string[]; length: number; marks: Marks };
 
 function viewOf({ start, done, pieces, marks }: Reading, text: string, encoding: string): View {
   const end = Math.min(text.length, done + AROUND);
@@ -142,16 +154,15 @@ function viewOf({ start, done, pieces, marks }: Reading, text: string, encoding:
   return { bytes, encoding, start, end, offsetOf: (at) => backwards(marks, at) };
 }
 
-function backwards(marks: readonly Mark[], at: number): number {
+function backwards(marks: Marks, at: number): number {
   let low = 0;
-  let high = marks.length - 1;
+  let high = marks.length / 2 - 1;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((marks[middle]?.at ?? 0) <= at) low = middle;
+    if ((marks[middle * 2] ?? 0) <= at) low = middle;
     else high = middle - 1;
   }
-  const mark = marks[low] ?? { at: 0, source: 0 };
-  return mark.source + (at - mark.at);
+  return (marks[low * 2 + 1] ?? 0) + (at - (marks[low * 2] ?? 0));
 }
 
 const JSON_ESCAPE = /\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([nrtbf"'\\/]))/g;
@@ -177,6 +188,19 @@ function htmlCharacter(match: RegExpMatchArray): string | undefined {
   const point = match[1] === undefined ? Number(match[2]) : Number.parseInt(match[1], 16);
   return point > 0x10ffff ? undefined : utf8(point);
 }
+
+const ESCAPES: readonly Escapes[] = [
+  { sign: "%", escape: /%([0-9A-Fa-f]{2})/g, encoding: "url", decode: (match) => hexByte(match[1]) },
+  { sign: "\\", escape: JSON_ESCAPE, encoding: "json", decode: jsonCharacter },
+  { sign: "&", escape: HTML_ESCAPE, encoding: "html", decode: htmlCharacter },
+];
+type Escapes = {
+  /** Without it there is none of them. */
+  sign: string;
+  escape: RegExp;
+  encoding: string;
+  decode(this: void, match: RegExpMatchArray): string | undefined;
+};
 
 function utf8(point: number): string {
   return Buffer.from(String.fromCodePoint(point), "utf8").toString("latin1");

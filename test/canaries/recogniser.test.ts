@@ -93,6 +93,20 @@ test("hostile text full of escapes is searched in bounded time", () => {
   expect(performance.now() - started).toBeLessThan(10_000);
 });
 
+test("a text that holds more to decode than is worth decoding is not called searched", () => {
+  const magic = Buffer.from([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3]);
+  const started = performance.now();
+  const many = finder.inspect(Buffer.concat([Buffer.alloc(2_000_000, magic), gzipSync(planted[0]?.value ?? "")]));
+  expect(many).toEqual({ sightings: [], isWhole: false });
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(finder.inspect(Buffer.concat([magic, gzipSync(planted[0]?.value ?? "")]))).toMatchObject({
+    sightings: [{ fakeId: planted[0]?.id, encoding: "gzip" }],
+    isWhole: true,
+  });
+  expect(finder.inspect(gzipSync(Buffer.alloc(200_000_000)))).toEqual({ sightings: [], isWhole: false });
+  expect(finder.inspect(randomBytes(100_000))).toEqual({ sightings: [], isWhole: true });
+});
+
 test("a fake cut in two by chunks is found once, with its place in the stream", () => {
   const stream = searchStream(finder, 256);
   const text = Buffer.from(`${"-".repeat(1000)}${planted[2]?.value}${"-".repeat(1000)}`);

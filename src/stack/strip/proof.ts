@@ -58,7 +58,7 @@ export function leakFinder(traces: readonly Trace[]): (bytes: Buffer) => { leaks
   };
   return (bytes) => {
     const leaks: Leak[] = [];
-    const budget = { bytes: 64 * bytes.length + 64 * 1024 * 1024, isSpent: false };
+    const budget = { bytes: 64 * bytes.length + 64 * 1024 * 1024, streams: 4_096, isSpent: false };
     look(bytes, [], budget, (leak) => leaks.push(leak));
     return { leaks, isWhole: !budget.isSpent };
   };
