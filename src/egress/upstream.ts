@@ -77,7 +77,9 @@ function upstreamExchange(resolve: (dialed: Dialed) => void): Exchange {
     onOver();
     if (response !== undefined) response.destroy(error);
     else {
-      const detail = errnoOf(error) ?? messageOf(error);
+      const code = errnoOf(error);
+      // OpenSSL has more ways to say no than Node has codes for.
+      const detail = code === undefined || code === "UNSPECIFIED" ? messageOf(error) : code;
       resolve({ status: "failed", detail: detail.slice(0, 200), wasConnected: connectMs !== null });
     }
   };

@@ -15,7 +15,7 @@ export type Upstream = { port: number; seen: Seen[]; [Symbol.asyncDispose](): Pr
 
 export async function upstream(
   answer: (response: ServerResponse, seen: Seen) => void,
-  tls?: { key: string; cert: string },
+  tls?: { key: string; cert: string; ciphers?: string },
 ): Promise<Upstream> {
   const seen: Seen[] = [];
   const listener: RequestListener = (request, response) => {
