@@ -20,12 +20,12 @@ export const gateway: Bench = {
       await guest.hello;
       const run: Run = (task) => guest.run(task, bed.signal);
       return [
-        await requestLatency("gateway, request p50", {
+        ...(await requestLatency("gateway, request p50", {
           port: host.port,
           url: `http://${HOST}:${host.port}/v1`,
-          goal: null,
+          addedMs: null,
           run,
-        }),
+        })),
         await output(run, bed),
       ];
     } finally {
