@@ -1,68 +1,116 @@
-import { Duplex } from "node:stream";
+import { Socket } from "node:net";
+import { messageOf } from "../../base/errors.ts";
+import { socketPair } from "../socketPair.ts";
+import { unframed } from "./frames.ts";
 
-/** What a connection attached to a container carries, taken apart. */
+/** The one connection to a container's standard streams. */
 export type Attached = {
-  /** Standard input and output as bytes; end of input is passed on, end of output ends it. */
-  channel: Duplex;
+  /** Standard input and output as bytes, and a socket that can be given away; the end of either side is passed on. */
+  channel: Socket;
   stderrTail(): string;
 };
 
-const HEADER_BYTES = 8;
+const READ_BYTES = 256 * 1024;
 const STDERR_BYTES_MAX = 16 * 1024;
-const STDOUT = 1;
-const STDERR = 2;
+const HEAD_BYTES_MAX = 16 * 1024;
 
 /**
- * Without a terminal the engine frames output: one byte for the stream, three of zero, four of length, big-endian, then that many
- * bytes (Docker Engine API, "Attach to a container"). Frames come in any pieces. Reads no more than the reader takes.
+ * Attaches to a container that has not been started yet. Everything that the guest sends comes by here, so it is read into
+ * one buffer that is used again and again: with one for each read, the collector takes as long as the copying. That is why
+ * the connection is our own; dockerode's is read by its HTTP parser. Rejects with the engine's refusal, which has its
+ * `statusCode`, or with the signal's reason; then nothing is left open.
  */
-export function attached(socket: Duplex): Attached {
+export async function attach(enginePath: string, containerId: string, signal: AbortSignal): Promise<Attached> {
+  signal.throwIfAborted();
+  const { near, far } = await socketPair();
+  const answered = Promise.withResolvers<void>();
   let tail = Buffer.alloc(0);
-  const header = Buffer.alloc(HEADER_BYTES);
-  let headerBytes = 0;
-  let kind = 0;
-  let left = 0;
-
-  const takeHeader = (chunk: Buffer): number => {
-    const taken = chunk.copy(header, headerBytes, 0, HEADER_BYTES - headerBytes);
-    headerBytes += taken;
-    if (headerBytes < HEADER_BYTES) return taken;
-    headerBytes = 0;
-    kind = header.readUInt8(0);
-    left = header.readUInt32BE(4);
-    if (kind > STDERR) channel.destroy(new Error(`the engine sent a frame of unknown kind ${kind}`));
-    return taken;
-  };
-  const takePayload = (chunk: Buffer): void => {
-    left -= chunk.length;
-    if (kind === STDERR) tail = Buffer.concat([tail, chunk]).subarray(-STDERR_BYTES_MAX);
-    else if (kind === STDOUT && !channel.push(chunk)) socket.pause();
-  };
-  const channel = new Duplex({
-    read: () => void socket.resume(),
-    write: (chunk: Buffer, _encoding, done) => void socket.write(chunk, done),
-    final: (done) => void socket.end(done),
-    destroy(error, done) {
-      socket.destroy();
-      done(error);
+  const take = unframed({
+    stdout: (bytes) => void far.write(bytes, goOn),
+    stderr(bytes) {
+      tail = Buffer.concat([tail, bytes]).subarray(-STDERR_BYTES_MAX);
     },
   });
-  socket.on("data", (chunk: Buffer) => {
-    for (let at = 0; at < chunk.length && !channel.destroyed; ) {
-      if (left === 0) {
-        at += takeHeader(chunk.subarray(at));
-        continue;
-      }
-      const payload = chunk.subarray(at, at + left);
-      takePayload(payload);
-      at += payload.length;
+  const passHead = headReader(answered);
+  const engine = new Socket({
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback(length, buffer) {
+        const piece = passHead(Buffer.from(buffer.buffer, buffer.byteOffset, length));
+        far.cork();
+        try {
+          take(piece);
+        } catch (thrown) {
+          engine.destroy(thrown instanceof Error ? thrown : new Error(messageOf(thrown)));
+        }
+        far.uncork();
+        // What the kernel has not taken yet lies in the buffer still: nothing more is read into it until then.
+        return far.writableLength === 0;
+      },
+    },
+  });
+  const goOn = () => {
+    if (far.writableLength === 0) engine.resume();
+  };
+  join(engine, far);
+  engine.once("error", answered.reject);
+  engine.once("close", () => answered.reject(new Error("the engine hung up on an attach")));
+  const onAbort = () => engine.destroy(new Error("aborted"));
+  signal.addEventListener("abort", onAbort, { once: true });
+  engine.connect(enginePath);
+  engine.write(
+    `POST /containers/${containerId}/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+  );
+  try {
+    await answered.promise;
+    signal.throwIfAborted();
+  } catch (thrown) {
+    engine.destroy();
+    near.destroy();
+    throw signal.aborted ? signal.reason : thrown;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  return { channel: near, stderrTail: () => tail.toString("utf8") };
+}
+
+/** What comes from `far` goes to the engine; each one's end and break is the other's. */
+function join(engine: Socket, far: Socket): void {
+  far.on("data", (chunk: Buffer) => {
+    if (!engine.write(chunk)) far.pause();
+  });
+  engine.on("drain", () => far.resume());
+  far.once("end", () => engine.end());
+  engine.once("end", () => far.end());
+  far.once("close", () => engine.destroy());
+  // After an orderly end what is still to be written is written first.
+  engine.once("close", () => {
+    if (!engine.readableEnded) far.destroy();
+  });
+  // Either is followed by its close.
+  for (const one of [engine, far]) one.on("error", () => undefined);
+}
+
+/** Takes the head of the engine's answer off what comes, settles `answered` by it, and hands on the rest. */
+function headReader(answered: PromiseWithResolvers<void>): (piece: Buffer) => Buffer {
+  let head: Buffer | null = Buffer.alloc(0);
+  return (piece) => {
+    if (head === null) return piece;
+    head = Buffer.concat([head, piece]);
+    const end = head.indexOf("\r\n\r\n");
+    if (end < 0) {
+      if (head.length > HEAD_BYTES_MAX) answered.reject(new Error("the engine's answer to an attach has no end"));
+      return Buffer.alloc(0);
     }
-  });
-  socket.once("end", () => channel.push(null));
-  socket.once("error", (error) => channel.destroy(error));
-  socket.once("close", () => {
-    if (!channel.readableEnded && !socket.readableEnded) channel.destroy();
-  });
-  socket.pause();
-  return { channel, stderrTail: () => tail.toString("utf8") };
+    const rest = head.subarray(end + 4);
+    const status = Number(/^HTTP\/1\.[01] (\d{3}) /.exec(head.toString("latin1", 0, end))?.[1]);
+    head = null;
+    if (status === 101 || status === 200) {
+      answered.resolve();
+      return rest;
+    }
+    const refusal = new Error(`the engine does not attach: HTTP ${status} ${rest.toString("utf8").trim()}`);
+    answered.reject(Object.assign(refusal, { statusCode: status }));
+    return Buffer.alloc(0);
+  };
 }

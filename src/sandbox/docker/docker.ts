@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { Duplex } from "node:stream";
 import { OperatorError } from "../../base/errors.ts";
 import type { Availability, Driver, DriverKind, Isolation, Sandbox, SandboxSpec } from "../sandbox.ts";
-import { attached } from "./attached.ts";
+import { attach } from "./attached.ts";
 import { birthOf } from "./birth.ts";
 import { containerOf } from "./container.ts";
 import { createContainer } from "./createContainer.ts";
@@ -83,32 +82,32 @@ export function dockerDriver(options: DockerOptions): Driver {
     const record = { id: container.id, driver: kind, socket };
     writeRecord(runDirectory, spec.name, record);
     signal.throwIfAborted();
-    const stream = await container.attach({
-      stream: true,
-      stdin: true,
-      stdout: true,
-      stderr: true,
-      hijack: true,
-      abortSignal: signal,
-    });
-    const streams = attached(stream as Duplex);
-    await container.start({ abortSignal: signal });
-    const { first, netns } = await birthOf(container, spec.name, signal, () => streams.stderrTail());
-    const sight = sightOf(netns, () => shimOf(container.id));
-    writeRecord(runDirectory, spec.name, { ...record, first, ...(netns === undefined ? {} : { netns }), ...sight });
-    holdToClaim(spec, container.id);
-    return {
-      name: spec.name,
-      role: spec.role,
-      driver: kind,
-      isolation: taken,
-      pid: first.pid,
-      channel: streams.channel,
-      exited: exitOf(container, first),
-      hints: { engineSocket: socket, commandLine: container.id, cgroups: cgroupsOf(first.pid, container.id) },
-      stderrTail: () => streams.stderrTail(),
-      kill: () => destroy(spec.name),
-    };
+    const streams = await attach(socket, container.id, signal);
+    try {
+      await container.start({ abortSignal: signal });
+      const { first, netns } = await birthOf(container, spec.name, signal, () => streams.stderrTail());
+      const sight = sightOf(netns, () => shimOf(container.id));
+      writeRecord(runDirectory, spec.name, { ...record, first, ...(netns === undefined ? {} : { netns }), ...sight });
+      holdToClaim(spec, container.id);
+      return {
+        name: spec.name,
+        role: spec.role,
+        driver: kind,
+        isolation: taken,
+        pid: first.pid,
+        channel: streams.channel,
+        exited: exitOf(container, first),
+        hints: { engineSocket: socket, commandLine: container.id, cgroups: cgroupsOf(first.pid, container.id) },
+        stderrTail: () => streams.stderrTail(),
+        kill() {
+          streams.channel.destroy();
+          return destroy(spec.name);
+        },
+      };
+    } catch (thrown) {
+      streams.channel.destroy();
+      throw thrown;
+    }
   }
 
   return {
