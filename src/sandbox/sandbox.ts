@@ -77,7 +77,10 @@ export type Sandbox = {
   readonly isolation: Isolation;
   /** Host pid of a process whose end is the sandbox's end, for the outside-in look. */
   readonly pid: number;
-  /** Raw bytes both ways, back-pressure honoured. */
+  /**
+   * Raw bytes both ways, back-pressure honoured. A socket that nobody has read from (see socketPair.ts) is given to the
+   * gateway process as it is; any other stream is pumped by CONTROL, byte by byte.
+   */
   readonly channel: Duplex;
   readonly exited: Promise<Exit>;
   /** What the watchdog needs to end it without us, beside `pid` and its name in command lines. */
