@@ -17,6 +17,8 @@ const WEAKNESS = "foreign-credential-used";
 const ToHost = z.object({
   event: z.literal("open"),
   sandbox: z.string(),
+  /** Not the fetcher's own. */
+  role: z.string().refine((role) => role !== "source-fetcher"),
   host: z.string(),
   credential: z.object({ place: z.string(), kind: z.string(), hash: z.string() }).nullish(),
 });

@@ -1,10 +1,14 @@
 import type { Role } from "../sandbox/sandbox.ts";
+import type { GuestCaps } from "./guestCaps.ts";
 import { type TaskDesk, taskDesk } from "./tasks.ts";
 
 /** What the gateway process keeps of one sandbox while its channel is open. */
 export type AdmittedGuest = {
   readonly name: string;
   readonly role: Role;
+  /** What it stands on, for the log; null when nobody said. */
+  readonly backend: string | null;
+  readonly caps: GuestCaps;
   readonly desk: TaskDesk;
   hasSaidHello: boolean;
   pendingMessages: number;
@@ -16,10 +20,16 @@ export type AdmittedGuest = {
   isRefusalTold: boolean;
 };
 
-export function admittedGuest(name: string, role: Role): AdmittedGuest {
+export function admittedGuest(
+  name: string,
+  role: Role,
+  { backend, caps }: { backend: string | null; caps: GuestCaps },
+): AdmittedGuest {
   return {
     name,
     role,
+    backend,
+    caps,
     desk: taskDesk(),
     hasSaidHello: false,
     pendingMessages: 0,

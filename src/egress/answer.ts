@@ -14,6 +14,8 @@ export type Answer =
       sentence?: string;
       /** For the log alone. */
       detail?: string;
+      /** When asking again makes sense; goes out in whole seconds. */
+      retryAfterMs?: number;
       trail: Trail;
     };
 

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Fake } from "../canaries/canaries.ts";
 import type { Hello, Task, TaskResult } from "../guest/wire.ts";
 import type { Role } from "../sandbox/sandbox.ts";
+import type { Lists } from "./lists.ts";
 
 /**
  * The gateway: one child process a cycle, the only exit from a sandbox. CONTROL hands it each sandbox's byte stream;
@@ -15,7 +16,14 @@ export type GuestResponse = { status: number; body: unknown };
 
 /** Something that must be known at once. Each becomes a leaf of the ledger. */
 export type Alarm = {
-  carrier: "fake-credential" | "canary-host" | "mcp-decoy" | "sentinel-file" | "infected-source";
+  carrier:
+    | "fake-credential"
+    | "canary-host"
+    | "mcp-decoy"
+    | "sentinel-file"
+    | "infected-source"
+    | "foreign-credential"
+    | "model-key";
   sandbox: string;
   /** Which fake, which host, which decoy: our name for it, never a value. */
   subject: string;
@@ -23,6 +31,22 @@ export type Alarm = {
   detail: string;
   /** Wall time in ISO 8601. */
   at: string;
+};
+
+/** What the model calls of a cycle cost together. */
+export type ModelSpend = {
+  /** Those that cost something. */
+  calls: number;
+  /** Of them, those whose answer broke off or did not say what it cost: they count as all that was reserved for them. */
+  unsaid: number;
+  /** As the answers said, cached input among it. */
+  inputTokens: number;
+  outputTokens: number;
+  /** Against the budget: as said, and as reserved where nothing was said. */
+  tokens: number;
+  tokensMax: number;
+  /** Null when no prices are configured: then nobody counted. */
+  money: { spent: number; max: number | null; currency: string } | null;
 };
 
 /** A guest went away, or handed in what is no result: what depends on it was not learnt. Its word, so no fault of ours. */
@@ -49,10 +73,23 @@ export type Gateway = {
   readonly died: Promise<Error>;
   /** From when this resolves on, what goes up is searched for these fakes, and with the master key for sealed ones. */
   watch(fakes: readonly Fake[], masterKey?: Uint8Array): Promise<void>;
+  /**
+   * Announces a drill: within the next minute this sandbox may send this fake once, and it rings and is refused as ever, but does
+   * not set the kill switch.
+   */
+  drill(sandbox: string, fakeId: string): Promise<void>;
   /** How often each sandbox's output was refused: too long, not JSON, of another shape, or more than is allowed. Denials are not in it. */
   refused(): Readonly<Record<string, number>>;
+  /** What the model calls cost up to now; null before the first that cost something. */
+  spent(): ModelSpend | null;
+  /** Of the lists that hold now. */
+  policyHash(): string;
+  /** From when this resolves on, requests are decided by these lists; those under way end under the ones they began with. */
+  reload(lists: Lists): Promise<void>;
+  /** Writes into the log that lists which changed were not taken, and why. */
+  keepLists(reason: string): Promise<void>;
   /** Joins a sandbox's channel to the gateway, which owns it from here on. A name is attached once in a cycle. */
-  attach(sandbox: { name: string; role: Role; channel: Duplex }): Promise<Guest>;
+  attach(sandbox: { name: string; role: Role; channel: Duplex; backend?: string }): Promise<Guest>;
   /** Has the gateway's own end of this sandbox's channel not been heard to close? False when its process is gone. */
   holds(name: string): boolean;
   /** Ends every stream now. Idempotent; resolves when the gateway process is gone. */

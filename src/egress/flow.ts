@@ -1,30 +1,39 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import type { Clock } from "../base/clock.ts";
-import type { Recogniser } from "../canaries/canaries.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import { type Answer, refuse } from "./answer.ts";
 import { type Body, readBody } from "./body.ts";
 import { answerBroker, brokerBytesMax, type Control, isUpkeep } from "./broker.ts";
+import { canaryAnswer } from "./canaryHost.ts";
+import type { Capped } from "./caps.ts";
+import { type ForeignCredential, foreignCredential } from "./credentials.ts";
 import { type Decision, decide, isTypeListed, type Policy } from "./decide.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Asked, closeLine, openLine, wordsOf } from "./flowLines.ts";
+import { type Asked, closeLine, openLine, unreadLine } from "./flowLines.ts";
 import { type ForwardParts, forward } from "./forward.ts";
 import { MODEL_BYTES_MAX, type ModelDesk } from "./model.ts";
+import { injectedBy, type LivePolicy } from "./policy.ts";
 import type { Reason } from "./reasons.ts";
-import type { EgressRecord } from "./record.ts";
-import { send } from "./send.ts";
+import type { EgressRecord, OpenLine } from "./record.ts";
+import { type RingParts, ring } from "./ring.ts";
+import { type Carry, send } from "./send.ts";
 import { SOURCE_BYTES_MAX } from "./source/open.ts";
 import type { SourceDesk } from "./source/source.ts";
+import type { Spending, Used } from "./spending.ts";
 import type { Inner, TunnelDesk } from "./tunnel/tunnel.ts";
-import { type Hit, searchRequest } from "./watch.ts";
+import type { Looked, Watch } from "./watch/watch.ts";
 
 /** What every flow of a gateway shares. */
-export type FlowParts = {
+export type FlowParts = RingParts & {
   /** As it is at this moment: the latch may have been set since the last look. */
-  policy(): Policy;
-  recogniser(): Recogniser | null;
+  policy(): LivePolicy;
+  spending: Spending;
+  /** Under which a credential of others is hashed. */
+  hashKey(): Uint8Array;
+  watch: Watch;
+  /** Sets the kill switch; null where there is none, or where a fake on its way out is to do no more than ring. */
+  seal: ((why: string) => void) | null;
   record: EgressRecord;
-  control: Control;
   forward: ForwardParts;
   model: ModelDesk;
   source: SourceDesk;
@@ -42,8 +51,6 @@ const DENIED_MS = 1_000;
 const BODY_MS = 30_000;
 /** What the bodies of one sandbox may hold at once. */
 const GUEST_BYTES_MAX = 64 * 1024 * KIB;
-/** The hundredth touch tells nobody more, and each is a leaf in the ledger. */
-const ALARMS_MAX = 100;
 
 /**
  * One request from beginning to end: decide, read what it carries, look for fakes, write it down, and only then act. A
@@ -57,18 +64,45 @@ export async function serveFlow(
   parts: FlowParts,
   inner?: Inner,
 ): Promise<void> {
+  const policy = parts.policy();
+  const capped = guest.caps.enter();
+  if (capped !== null) return turnAway(stream, askedOf(headers, guest, inner), guest, parts, { policy, capped });
+  try {
+    await serveRead(stream, headers, guest, parts, policy, inner);
+  } finally {
+    guest.caps.leave();
+  }
+}
+
+/** It began under this policy and ends under it, whatever is loaded meanwhile; only the latch counts at every moment. */
+async function serveRead(
+  stream: Exchange,
+  headers: IncomingHttpHeaders,
+  guest: AdmittedGuest,
+  parts: FlowParts,
+  policy: LivePolicy,
+  inner: Inner | undefined,
+): Promise<void> {
   const startedAt = parts.clock.monotonicMs();
   const asked = askedOf(headers, guest, inner);
-  const decision = decide(asked, parts.policy());
+  const decision = decide(asked, policy);
   const left = new AbortController();
   stream.once("close", () => left.abort());
   const room = bodyRoom(guest, asked.method === "CONNECT" ? 0 : bytesMaxOf(decision, asked.method));
   try {
     const body = await takeBody(stream, decision, asked.method, room);
     room.shrinkTo(body.bytes.length);
-    const hit = searchRequest(parts.recogniser(), headers, body.bytes);
-    ring(guest, parts, asked, decision, hit);
-    const refusal = refusalOf(decision, headers, body, hit, parts.policy());
+    guest.caps.carry(body.bytes.length);
+    const looked = await parts.watch.look(guest.name, headers, body.bytes);
+    const [hit] = looked.hits;
+    const credential = hit === undefined ? credentialOf(decision, headers, policy, parts) : undefined;
+    const theft = ring(guest, parts, asked, decision, { hits: looked.hits, credential });
+    const fault =
+      credential === undefined || parts.policy().isLatched
+        ? refusalOf(decision, headers, body, looked, parts.policy())
+        : "foreign-credential";
+    const used = fault === null ? useOf(decision, body.bytes.length, parts) : null;
+    const refusal = fault ?? (used?.status === "refused" ? used.reason : null);
     const flow = {
       asked,
       decision,
@@ -76,17 +110,35 @@ export async function serveFlow(
       hit,
       guest,
       headers,
-      bytesUp: body.bytes.length,
+      credential,
+      body: body.bytes,
+      policyHash: policy.hash,
+      budgetLeft: decision.rule === null ? null : parts.spending.left(decision.rule),
       tunnel: inner?.flow ?? null,
     };
     const open = openLine(flow, parts.nextFlow());
     const isQuiet = refusal === null && isQuietOne(decision, asked.method);
     const isWritten = isQuiet || parts.record.open(open).status === "written";
-    const request = { ...asked, headers, body: body.bytes, signal: left.signal, flow: open.flow, inner };
+    if (theft !== null && parts.seal !== null) return sealed(stream, theft, { open, isWritten, startedAt, parts });
+    const carry = carryOf(decision, guest, parts);
+    const request = {
+      ...asked,
+      headers,
+      body: body.bytes,
+      signal: left.signal,
+      flow: open.flow,
+      inner,
+      policy,
+      carry,
+    };
     const answer = isWritten ? await act(decision, refusal, request, guest, parts) : refuse("log-unwritable");
+    if (refusal === "body-unsearchable" && looked.status === "unsearchable" && answer.status === "refused")
+      answer.detail = looked.why;
+    if (used?.status === "refused" && used.waitMs !== null && answer.status === "refused")
+      answer.retryAfterMs = used.waitMs;
     count(guest, answer, decision, parts.control);
     const isModel = decision.verdict === "internal" && decision.authority === "model";
-    const sent = await send(stream, answer, { asJson: isModel, isHead: asked.method === "HEAD" });
+    const sent = await send(stream, answer, { asJson: isModel, isHead: asked.method === "HEAD", carry });
     const close = closeLine(open, answer, sent, parts.clock.monotonicMs() - startedAt);
     if (isQuiet ? answer.status === "refused" && parts.record.open(open).status === "written" : isWritten) {
       parts.record.close(close);
@@ -94,6 +146,68 @@ export async function serveFlow(
   } finally {
     room.shrinkTo(0);
   }
+}
+
+/** Written down whole before everything ends with it. */
+function sealed(
+  stream: Exchange,
+  theft: string,
+  { open, isWritten, startedAt, parts }: { open: OpenLine; isWritten: boolean; startedAt: number; parts: FlowParts },
+): void {
+  const sent = { code: 403, bytesDown: 0, closedBy: "gateway", reason: null } as const;
+  const line = closeLine(open, refuse("fake-credential"), sent, parts.clock.monotonicMs() - startedAt);
+  if (isWritten) parts.record.close(line);
+  parts.seal?.(theft);
+  stream.destroy();
+}
+
+/** Refused unread, so that a flood costs next to nothing. */
+async function turnAway(
+  stream: Exchange,
+  asked: Asked,
+  guest: AdmittedGuest,
+  parts: FlowParts,
+  { policy, capped }: { policy: LivePolicy; capped: Capped },
+): Promise<void> {
+  const startedAt = parts.clock.monotonicMs();
+  stream.resume();
+  const reason = policy.isLatched ? "latched" : capped.reason;
+  const isTold = guest.caps.isTold(reason);
+  const open = isTold ? unreadLine(asked, reason, guest, policy.hash, parts.nextFlow()) : null;
+  if (open !== null && parts.record.open(open).status === "failed") {
+    await send(stream, refuse("log-unwritable"), { asJson: false, isHead: false });
+    return;
+  }
+  const answer = { ...refuse(reason), retryAfterMs: capped.waitMs };
+  const sent = await send(stream, answer, { asJson: false, isHead: asked.method === "HEAD" });
+  if (open !== null) parts.record.close(closeLine(open, answer, sent, parts.clock.monotonicMs() - startedAt));
+}
+
+/** Only what a rule lets in is looked at: everything else stays inside with all that it carries. */
+function credentialOf(
+  decision: Decision,
+  headers: IncomingHttpHeaders,
+  policy: LivePolicy,
+  parts: FlowParts,
+): ForeignCredential | undefined {
+  if (decision.verdict !== "allow") return undefined;
+  const known = { ours: new Set(Object.values(policy.secrets)), hashKey: parts.hashKey() };
+  return foreignCredential(headers, decision.target.query, known);
+}
+
+/** A tunnel that is terminated is no use of a rule: the requests in it are. */
+function useOf(decision: Decision, bytesUp: number, parts: FlowParts): Used | null {
+  const isUse = decision.verdict === "allow" || (decision.verdict === "tunnel" && decision.rule.mode === "splice");
+  return isUse ? parts.spending.use(decision.rule, bytesUp, parts.clock.monotonicMs()) : null;
+}
+
+/** What the rule lets through in this cycle and what the sandbox may move in a minute, for each chunk. */
+function carryOf({ rule }: Decision, guest: AdmittedGuest, parts: FlowParts): Carry {
+  return (direction, bytes) => {
+    if (rule !== null && !parts.spending.carry(rule, direction, bytes))
+      return { status: "over", reason: "rule-bytes" };
+    return { status: "passes", waitMs: guest.caps.carry(bytes) };
+  };
 }
 
 function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest, inner: Inner | undefined): Asked {
@@ -147,32 +261,20 @@ async function takeBody(stream: Exchange, decision: Decision, method: string, ro
   return readBody(stream, room.bytesMax, decision.verdict === "deny" ? DENIED_MS : BODY_MS);
 }
 
-function ring(guest: AdmittedGuest, parts: FlowParts, asked: Asked, decision: Decision, hit: Hit | undefined): void {
-  const raise = (carrier: "fake-credential" | "canary-host", subject: string, detail: string) => {
-    guest.alarms++;
-    if (guest.alarms > ALARMS_MAX) return;
-    const at = parts.clock.now().toISOString();
-    parts.control.tell({ type: "alarm", alarm: { carrier, sandbox: guest.name, subject, detail, at } });
-  };
-  if (decision.verdict === "deny" && decision.canaryHost !== null) {
-    raise("canary-host", decision.canaryHost, `asked for with ${asked.method.slice(0, 20)}`);
-  }
-  if (hit !== undefined) raise("fake-credential", hit.sighting.fakeId, wordsOf(hit, asked));
-}
-
 /** Why it is not done, or null. A fake outweighs all else; a denial outweighs a fault of the body. */
 function refusalOf(
   decision: Decision,
   headers: IncomingHttpHeaders,
   body: TakenBody,
-  hit: Hit | undefined,
+  looked: Looked,
   policy: Policy,
 ): Reason | null {
-  if (hit !== undefined) return "fake-credential";
+  if (looked.hits.length > 0) return "fake-credential";
   if (decision.verdict === "deny") return decision.reason;
   if (policy.isLatched) return "latched";
   if (headers.host !== undefined && headers.host !== headers[":authority"]) return "host-header-differs";
   if (body.status === "refused") return body.reason;
+  if (looked.status === "unsearchable") return "body-unsearchable";
   // Not every method that may carry a body says so, and what it carries then has no type.
   if (decision.verdict !== "allow" || body.bytes.length === 0) return null;
   return isTypeListed(headers["content-type"] ?? "", decision.rule.contentTypes) ? null : "content-type-not-listed";
@@ -191,18 +293,29 @@ async function act(
     signal: AbortSignal;
     flow: number;
     inner: Inner | undefined;
+    policy: LivePolicy;
+    carry: Carry;
   },
   guest: AdmittedGuest,
   parts: FlowParts,
 ): Promise<Answer> {
+  if (refusal === "canary-host" && request.method !== "CONNECT") return canaryAnswer();
   if (refusal !== null) return refuse(refusal);
   if (decision.verdict === "deny") return refuse(decision.reason);
-  if (decision.verdict === "allow") return forward(decision, request, parts.forward, request.inner?.vetted);
+  if (decision.verdict === "allow") {
+    const injected = injectedBy(decision.rule, request.policy);
+    if (injected === undefined) return refuse("secret-missing");
+    return forward(decision, { ...request, injected }, parts.forward, request.inner?.vetted);
+  }
   if (decision.verdict === "tunnel") {
     return parts.tunnel.open(decision.rule, {
       flow: request.flow,
       signal: request.signal,
-      ring: (hit) => ring(guest, parts, request, decision, hit),
+      ring: (hit) => {
+        const theft = ring(guest, parts, request, decision, { hits: [hit] });
+        if (theft !== null) parts.seal?.(theft);
+      },
+      carry: request.carry,
       serve: (stream, headers, inner) => serveFlow(stream, headers, guest, parts, inner),
     });
   }
@@ -210,7 +323,7 @@ async function act(
   if (decision.authority === "broker") {
     return answerBroker({ ...request, path, query }, guest, parts.control, parts.certificate);
   }
-  if (decision.authority === "model") return parts.model.answer({ ...request, path, query });
+  if (decision.authority === "model") return parts.model.answer({ ...request, path, query, sandbox: guest.name });
   return parts.source.answer({ ...request, path, query, sandbox: guest.name });
 }
 

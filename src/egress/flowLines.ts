@@ -1,13 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http2";
+import { sha256Hex } from "../base/hash.ts";
 import { oneLine } from "../base/text.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import type { Answer } from "./answer.ts";
+import type { ForeignCredential } from "./credentials.ts";
 import type { Decision, EgressRequest } from "./decide.ts";
 import { strippedOf } from "./forward.ts";
 import type { Reason } from "./reasons.ts";
 import type { CloseLine, OpenLine } from "./record.ts";
 import type { Sent } from "./send.ts";
-import type { Hit } from "./watch.ts";
+import type { Hit } from "./watch/watch.ts";
 
 /** What a flow leaves in the egress log and in an alarm. */
 export type Asked = EgressRequest;
@@ -19,21 +21,26 @@ export type FlowSoFar = {
   hit: Hit | undefined;
   guest: AdmittedGuest;
   headers: IncomingHttpHeaders;
-  bytesUp: number;
+  body: Buffer;
+  policyHash: string;
+  budgetLeft: OpenLine["budgetLeft"];
+  credential: ForeignCredential | undefined;
   /** The flow of the tunnel that it came through. */
   tunnel: number | null;
 };
 
 /** A fake's value does not go into the log either: what carried one is left out. */
 export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
-  const { asked, decision, refusal, hit, guest, headers, bytesUp, tunnel } = soFar;
+  const { asked, decision, refusal, hit, guest, headers, body, tunnel } = soFar;
   const isTunnel = decision.verdict === "tunnel";
   const isShown = hit === undefined;
   return {
     event: "open",
     sandbox: guest.name,
+    backend: guest.backend,
     role: guest.role,
     flow,
+    policyHash: soFar.policyHash,
     authority: isShown ? (asked.authority ?? "").slice(0, 300) : "",
     method: isShown ? asked.method.slice(0, 30) : "",
     path: isShown ? ((asked.path ?? "").split("?", 1)[0] ?? "").slice(0, 300) : "",
@@ -43,7 +50,11 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     reason: refusal ?? decision.reason,
     rule: decision.rule?.id ?? null,
     pathTemplate: decision.verdict === "allow" ? decision.template : null,
-    bytesUp,
+    bytesUp: body.length,
+    bodySha256: isShown && body.length > 0 ? sha256Hex(body) : null,
+    budgetLeft: soFar.budgetLeft,
+    credential: soFar.credential ?? null,
+    redactions: isShown ? [] : ["authority", "method", "path", "stripped", "bodySha256"],
     mode: isTunnel && refusal === null ? decision.rule.mode : null,
     tunnel,
     stripped: decision.verdict === "allow" && isShown ? strippedOf(headers) : [],
@@ -55,6 +66,7 @@ export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs
     event: "close",
     sandbox: open.sandbox,
     flow: open.flow,
+    policyHash: open.policyHash,
     status: sent.code,
     closedBy: sent.closedBy,
     reason: sent.reason ?? (answer.status === "refused" ? [answer.reason, answer.detail].join(" ").trim() : "ok"),
@@ -65,13 +77,53 @@ export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs
   };
 }
 
+/** Of a request that a cap turned away: nothing of it was looked at but what it says in its first line. */
+export function unreadLine(
+  asked: Asked,
+  reason: Reason,
+  guest: AdmittedGuest,
+  policyHash: string,
+  flow: number,
+): OpenLine {
+  return {
+    event: "open",
+    sandbox: guest.name,
+    backend: guest.backend,
+    role: guest.role,
+    flow,
+    policyHash,
+    // Nobody searched them for fakes.
+    authority: "",
+    method: asked.method.slice(0, 30),
+    path: "",
+    host: null,
+    port: null,
+    verdict: "deny",
+    reason,
+    rule: null,
+    pathTemplate: null,
+    bytesUp: 0,
+    bodySha256: null,
+    budgetLeft: null,
+    credential: null,
+    redactions: ["authority", "path"],
+    mode: null,
+    tunnel: null,
+    stripped: [],
+  };
+}
+
+const PLACES = { headers: "in the headers", path: "in the path", body: "in the body", parts: "over several parts" };
+
 /** For the alarm: what was seen, how it was written, and where it was going. */
 export function wordsOf({ where, sighting }: Hit, asked: Asked): string {
-  // A name that carries the fake itself is not repeated.
-  const to = where === "headers" ? "a host" : oneLine(asked.authority ?? "no host", 120);
-  const method = where === "headers" ? "request" : oneLine(asked.method, 20);
+  // A name that carries the fake itself, or a piece of it, is not repeated.
+  const isShown = where === "path" || where === "body";
+  const to = isShown ? oneLine(asked.authority ?? "no host", 120) : "a host";
+  const method = isShown ? oneLine(asked.method, 20) : "request";
+  const place = where === "requests" ? "over several requests, the last a" : `${PLACES[where]} of a`;
   return oneLine(
-    `${sighting.kind} of ${sighting.file}, written ${sighting.encoding}, in the ${where} of a ${method} to ${to}`,
+    `${sighting.kind} of ${sighting.file}, written ${sighting.encoding}, ${place} ${method} to ${to}`,
     500,
   );
 }

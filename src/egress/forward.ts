@@ -61,7 +61,13 @@ export function strippedOf(headers: IncomingHttpHeaders): string[] {
 /** @param known of a request through a tunnel: the address that was vetted when it was opened, and nobody is asked again. */
 export async function forward(
   allowed: Extract<Decision, { verdict: "allow" }>,
-  request: { method: string; headers: IncomingHttpHeaders; body: Buffer; signal: AbortSignal },
+  request: {
+    method: string;
+    headers: IncomingHttpHeaders;
+    body: Buffer;
+    signal: AbortSignal /** Ours, by the rule: what comes from inside under the same name does not go out. */;
+    injected: Readonly<Record<string, string>>;
+  },
   parts: ForwardParts,
   known?: Vetted,
 ): Promise<Answer> {
@@ -79,7 +85,7 @@ export async function forward(
       address: vetted.address,
       method: request.method,
       path: target.query === "" ? target.path : `${target.path}?${target.query}`,
-      headers: headersUp(request.headers),
+      headers: { ...headersUp(request.headers), ...request.injected },
       body: request.body,
       deadlineMs: DEADLINE_MS,
     },

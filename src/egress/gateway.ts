@@ -1,12 +1,15 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf, messageOf, OperatorError, throwIfStopped } from "../base/errors.ts";
+import { oneLine } from "../base/text.ts";
 import type { Allowlist } from "./allowlist.ts";
 import { asSocket, followChannel } from "./attach.ts";
-import type { Alarm, Gateway, GuestRequest, GuestResponse } from "./egress.ts";
+import { CAPS, type Caps } from "./caps.ts";
+import type { Alarm, Gateway, GuestRequest, GuestResponse, ModelSpend } from "./egress.ts";
 import { type GatewayChild, startChild } from "./gatewayChild.ts";
 import { type GuestEnd, guestEnd } from "./guestEnd.ts";
 import type { FromGateway, ModelRelay, Pin, Setup, SourceSetup } from "./messages.ts";
+import { policyHashOf } from "./policy.ts";
 
 export type GatewayOptions = {
   cycle: string;
@@ -15,12 +18,18 @@ export type GatewayOptions = {
   /** Where the egress log is written; without it, in the run directory. Its directory is made, too; the file may not be there yet. */
   logPath?: string;
   allowlists: readonly Allowlist[];
+  /** What their rules put in, by the name of the variable. */
+  secrets?: Readonly<Record<string, string>>;
+  /** What one sandbox may ask for; what is left out is as usual. */
+  caps?: Partial<Caps>;
   canaryHosts: readonly string[];
   model?: ModelRelay;
   /** Where sources are kept, and what scans them; without it none is fetched. */
   sources?: SourceSetup;
   /** Where the kill latch is: it is looked at before every request. */
   stateDir?: string;
+  /** What a fake on its way out does, besides being refused and reported; `latch` when it is left out. Drills set no latch. */
+  onHit?: "latch" | "alarm";
   /** Names with a fixed address; see `Pin`. */
   pins?: readonly Pin[];
   /** PEM certificates trusted besides the system's. */
@@ -48,7 +57,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { child } = started;
   const guests = new Map<string, GuestEnd>();
   const refused: Record<string, number> = {};
+  let hash = policyHashOf(setup);
   const served = new Set<string>();
+  let spent: ModelSpend | null = null;
   const died = Promise.withResolvers<Error>();
   let isCut = false;
 
@@ -65,10 +76,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const cutNow = (reason: string) => void cut(reason).catch(died.resolve);
   const onAbort = () => cutNow("stopped");
   signal.addEventListener("abort", onAbort, { once: true });
-  child.listen(
-    (message) => void take(message, { child, guests, served, refused, options }).catch(failWith),
-    failWith,
-  );
+  child.listen((message) => {
+    if (message.type === "spent") spent = message.spend;
+    void take(message, { child, guests, served, refused, options }).catch(failWith);
+  }, failWith);
   void child.exited.then((why) => {
     signal.removeEventListener("abort", onAbort);
     served.clear();
@@ -80,6 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logPath: setup.logPath,
     died: died.promise,
     refused: () => ({ ...refused }),
+    spent: () => spent,
     watch: (fakes, masterKey) =>
       child.ask((id) => ({
         type: "watch",
@@ -87,7 +99,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         fakes: [...fakes],
         masterKey: masterKey === undefined ? null : Buffer.from(masterKey).toString("base64"),
       })),
-    async attach({ name, role, channel }) {
+    policyHash: () => hash,
+    async reload({ allowlists, secrets }) {
+      await child.ask((id) => ({ type: "policy", id, allowlists, secrets }));
+      hash = policyHashOf({ allowlists, canaryHosts: setup.canaryHosts });
+    },
+    keepLists: (reason) => child.ask((id) => ({ type: "policy-kept", id, reason: oneLine(reason, 1_000) })),
+    drill: (sandbox, fake) => child.ask((id) => ({ type: "drill", id, sandbox, fake })),
+    async attach({ name, role, channel, backend }) {
       throwIfStopped(signal);
       if (guests.has(name)) throw new Error(`${name} was attached before`);
       const end = guestEnd(name, (message) => child.send(message));
@@ -95,7 +114,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       followChannel(channel, end, () => child.send({ type: "drop", sandbox: name }));
       const socket = await asSocket(channel);
       try {
-        await child.ask((id) => ({ type: "admit", id, sandbox: name, role }), socket);
+        await child.ask((id) => ({ type: "admit", id, sandbox: name, role, backend: backend ?? null }), socket);
       } catch (thrown) {
         end.end(messageOf(thrown));
         socket.destroy();
@@ -142,6 +161,7 @@ async function take(message: FromGateway, { child, guests, served, refused, opti
     case "gone":
       served.delete(message.sandbox);
       return guests.get(message.sandbox)?.end(message.reason);
+    case "spent":
     case "ready":
     case "failed":
     case "done":
@@ -154,7 +174,10 @@ function setupOf(options: GatewayOptions): Setup {
     cycle: options.cycle,
     logPath: options.logPath ?? join(options.runDirectory, "egress.jsonl"),
     stateDir: options.stateDir ?? null,
+    onHit: options.onHit ?? "latch",
     allowlists: [...options.allowlists],
+    secrets: { ...options.secrets },
+    caps: { ...CAPS, ...options.caps },
     canaryHosts: options.canaryHosts.map((host) => host.toLowerCase()),
     model: options.model ?? null,
     sources: options.sources ?? null,

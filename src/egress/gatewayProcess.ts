@@ -1,26 +1,29 @@
+import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { errnoOf, messageOf } from "../base/errors.ts";
-import { hashOf } from "../base/hash.ts";
-import type { Recogniser } from "../canaries/canaries.ts";
-import { recogniser } from "../canaries/recogniser.ts";
+import { errnoOf, messageOf, OperatorError } from "../base/errors.ts";
 import { serveChannel } from "../sandbox/channel.ts";
-import type { Role } from "../sandbox/sandbox.ts";
-import { readLatch } from "../stop/latch.ts";
+import { readLatch, setLatch } from "../stop/latch.ts";
 import { watchLatch } from "../stop/watchLatch.ts";
 import { admittedGuest } from "./admitted.ts";
 import { keptConnections } from "./connections.ts";
 import { controlLink } from "./controlLink.ts";
+import type { Alarm } from "./egress.ts";
 import { serveFlow } from "./flow.ts";
+import { guestCaps } from "./guestCaps.ts";
 import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
 import { modelDesk } from "./model.ts";
+import { livePolicy } from "./policy.ts";
 import { startRecord } from "./record.ts";
 import { ownResolver } from "./resolver.ts";
 import { openSources } from "./source/open.ts";
+import { spending } from "./spending.ts";
 import type { TaskDesk } from "./tasks.ts";
 import { authorityAtHand } from "./tunnel/authority.ts";
 import { tunnelDesk } from "./tunnel/tunnel.ts";
+import { announcedDrills } from "./watch/drills.ts";
+import { openWatch } from "./watch/openWatch.ts";
 
 /**
  * The gateway as a process of its own, forked by `gateway.ts`. It holds the policy, the model's key and the log, and ends
@@ -50,28 +53,35 @@ function start(setup: Setup): void {
   if (setup.stateDir !== null) watchLatch(setup.stateDir, die);
   const guests = new Map<string, { desk: TaskDesk; drop(): void }>();
   const link = controlLink(tell);
-  const rules = setup.allowlists.flatMap((list) => list.rules);
   const { canaryHosts } = setup;
-  let watching: Recogniser | null = null;
+  let live = livePolicy(setup);
+  let hashKey: Uint8Array = randomBytes(32);
+  const watch = openWatch();
+  const drills = announcedDrills(systemClock);
   let flows = 0;
   const vetting = { resolve: ownResolver(), pins: setup.pins, ownAddresses };
   const connections = keptConnections(setup.certificates);
   const authority = authorityAtHand(systemClock);
   const shared = {
-    policy: () => ({ isLatched: isLatchSet(setup.stateDir), canaryHosts, rules }),
-    record: startRecord(
-      setup.logPath,
-      { cycle: setup.cycle, policyHash: hashOf({ allowlists: setup.allowlists, canaryHosts }) },
-      systemClock,
-    ),
+    policy: () => ({ ...live, isLatched: isLatchSet(setup.stateDir) }),
+    record: startRecord(setup.logPath, { cycle: setup.cycle }, systemClock),
     nextFlow: () => flows++,
   };
   const parts = {
     ...shared,
-    recogniser: () => watching,
+    spending: spending(),
+    hashKey: () => hashKey,
+    watch,
+    drills,
+    seal: sealOf(setup),
     control: link,
     forward: { vetting, connections, clock: systemClock },
-    model: modelDesk(setup.model, setup.certificates, systemClock),
+    model: modelDesk(setup.model, {
+      connections,
+      clock: systemClock,
+      onSpent: (spend) => tell({ type: "spent", spend }),
+      onKeyEchoed: (sandbox, where) => tell({ type: "alarm", alarm: keyEchoed(sandbox, where) }),
+    }),
     source: openSources(
       setup.sources,
       { ...shared, vetting, certificates: setup.certificates, clock: systemClock },
@@ -80,7 +90,7 @@ function start(setup: Setup): void {
     tunnel: tunnelDesk({
       vetting,
       authority,
-      recogniser: () => watching,
+      recogniser: () => watch.recogniser(),
       isLatched: () => isLatchSet(setup.stateDir),
       clock: systemClock,
     }),
@@ -90,9 +100,11 @@ function start(setup: Setup): void {
     },
     clock: systemClock,
   };
-  const admit = (socket: Socket, name: string, role: Role) => {
+  const admit = (socket: Socket, { sandbox: name, role, backend }: Admitted) => {
     if (guests.has(name)) return socket.destroy();
-    const guest = admittedGuest(name, role);
+    const tellOf = (reason: string, times: number) =>
+      parts.record.close({ event: "capped", policyHash: live.hash, sandbox: name, reason, times });
+    const guest = admittedGuest(name, role, { backend, caps: guestCaps(systemClock, tellOf, setup.caps) });
     const served = serveChannel(
       socket,
       (stream, headers) => void serveFlow(stream, headers, guest, parts).catch(fail),
@@ -101,6 +113,7 @@ function start(setup: Setup): void {
     tell({ type: "admitted", sandbox: name });
     void served.closed.then((end) => {
       guests.delete(name);
+      watch.forget(name);
       tell({ type: "gone", sandbox: name, reason: end.status === "refused" ? end.reason : "the channel ended" });
     });
   };
@@ -110,13 +123,28 @@ function start(setup: Setup): void {
       case "setup":
         throw new TypeError("setup comes once");
       case "admit":
-        if (handle instanceof Socket) admit(handle, message.sandbox, message.role);
+        if (handle instanceof Socket) admit(handle, message);
         else tell({ type: "gone", sandbox: message.sandbox, reason: "its channel was closed before" });
         return tell({ type: "done", id: message.id });
       case "drop":
         return guests.get(message.sandbox)?.drop();
       case "watch":
-        watching = recogniser(message.fakes, keyOf(message.masterKey));
+        watch.fakes(message.fakes, keyOf(message.masterKey));
+        hashKey = keyOf(message.masterKey) ?? hashKey;
+        return tell({ type: "done", id: message.id });
+      case "drill":
+        drills.announce(message.sandbox, message.fake);
+        return tell({ type: "done", id: message.id });
+      case "policy": {
+        const from = live.hash;
+        live = livePolicy({ ...message, canaryHosts });
+        if (live.hash !== from) {
+          parts.record.close({ event: "policy", policyHash: live.hash, status: "changed", from });
+        }
+        return tell({ type: "done", id: message.id });
+      }
+      case "policy-kept":
+        parts.record.close({ event: "policy", policyHash: live.hash, status: "kept", reason: message.reason });
         return tell({ type: "done", id: message.id });
       case "task":
         return guests.get(message.sandbox)?.desk.lay(message.task);
@@ -127,6 +155,30 @@ function start(setup: Setup): void {
     }
   });
   tell({ type: "ready" });
+}
+
+type Admitted = Extract<ToGateway, { type: "admit" }>;
+
+/**
+ * Sets the latch from here and ends this process with it: CONTROL need not be well for that. Where the latch cannot be set, nothing
+ * passes here any more all the same.
+ */
+function sealOf({ stateDir, onHit }: Setup): ((why: string) => void) | null {
+  if (stateDir === null || onHit !== "latch") return null;
+  return (why) => {
+    try {
+      setLatch(stateDir, { who: "gateway", why }, systemClock);
+    } catch (thrown) {
+      if (!(thrown instanceof OperatorError)) throw thrown;
+    } finally {
+      die();
+    }
+  };
+}
+
+function keyEchoed(sandbox: string, where: "headers" | "body"): Alarm & { carrier: "model-key" } {
+  const detail = `the model's server sent the key of this cycle back, in the ${where} of an answer; it was held back`;
+  return { carrier: "model-key", sandbox, subject: "model", detail, at: systemClock.now().toISOString() };
 }
 
 function keyOf(base64: string | null): Uint8Array | undefined {

@@ -33,6 +33,9 @@ const Closed = z.object({
   durationMs: z.number(),
 });
 
+/** What is no flow: a policy that came or was not taken, requests that a cap turned away unread. */
+const Note = z.object({ event: z.enum(["policy", "capped"]) });
+
 export type Flow = {
   opened: z.infer<typeof Opened>;
   /** Null while it lasted when the gateway was cut. */
@@ -54,7 +57,8 @@ export function readFlows(path: string): Flow[] {
     else if (found?.event === "close" && flows.has(found.flow)) {
       const flow = flows.get(found.flow);
       if (flow !== undefined) flow.closed = found;
-    } else throw new OperatorError(`${path}:${index + 1} is no line of an egress log`, "it was changed or cut off");
+    } else if (found === undefined || found.event === "close")
+      throw new OperatorError(`${path}:${index + 1} is no line of an egress log`, "it was changed or cut off");
   }
   return [...flows.values()];
 }
@@ -73,7 +77,7 @@ function textOf(path: string): string {
 
 function parse(line: string) {
   try {
-    return z.union([Opened, Closed]).safeParse(JSON.parse(line)).data;
+    return z.union([Opened, Closed, Note]).safeParse(JSON.parse(line)).data;
   } catch (thrown) {
     if (!(thrown instanceof SyntaxError)) throw thrown;
     return undefined;

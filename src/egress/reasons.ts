@@ -1,5 +1,7 @@
+import type { CapReason } from "./caps.ts";
 import type { DenyReason } from "./decide.ts";
 import { SOURCE_FAULTS, type SourceFault } from "./source/faults.ts";
+import type { SpendReason } from "./spending.ts";
 
 /** Why a request that was allowed, or was for us, was refused all the same. */
 type RefusalReason =
@@ -10,6 +12,7 @@ type RefusalReason =
   | "body-broken-off"
   | "body-not-json"
   | "body-shape"
+  | "body-unsearchable"
   | "too-many-at-once"
   | "route-unknown"
   | "hello-twice"
@@ -28,6 +31,10 @@ type RefusalReason =
   | "upstream-broken"
   | "response-too-long"
   | "response-type-not-listed"
+  | "foreign-credential"
+  | "secret-missing"
+  | CapReason
+  | SpendReason
   | TunnelFault;
 
 /** Why a tunnel that was opened is closed again. */
@@ -93,8 +100,16 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "body-too-slow": [408, "the body did not arrive in time"],
   "body-broken-off": [400, "the body broke off"],
   "body-not-json": [400, "the body is not JSON"],
+  "body-unsearchable": [415, "what the request carries cannot be looked into, so it was not passed on"],
   "body-shape": [422, "the body is not of the shape that is taken here"],
   "too-many-at-once": [429, "too much at once: wait for an answer before you ask again"],
+  "too-many-streams": [429, "too much is under way: wait for an answer before you ask again"],
+  "too-many-requests": [429, "too many requests: ask again later"],
+  "too-many-bytes": [429, "too many bytes in too little time: ask again later"],
+  "rule-rate": [429, "this is asked for too often: ask again later"],
+  "rule-bytes": [429, "this host has been sent, or has sent, all that one cycle may carry"],
+  "foreign-credential": [403, "a credential from inside is not passed on, so the request was refused and reported"],
+  "secret-missing": [503, "this cannot be asked for now"],
   "route-unknown": [404, "there is nothing at this path for this method"],
   "hello-twice": [409, "hello was said before"],
   "task-unknown": [404, "no such task is waiting for a result"],

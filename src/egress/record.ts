@@ -13,9 +13,13 @@ import { sha256Hex } from "../base/hash.ts";
 export type OpenLine = {
   event: "open";
   sandbox: string;
+  /** What the sandbox stands on: bubblewrap, runsc, …; null when nobody said. */
+  backend: string | null;
   role: string;
   /** Number of the flow in this log. */
   flow: number;
+  /** Of the policy that it was decided by, and that it ends under whatever is loaded meanwhile. */
+  policyHash: string;
   /** As the guest wrote it, cut to 300 characters. */
   authority: string;
   method: string;
@@ -28,6 +32,14 @@ export type OpenLine = {
   rule: string | null;
   pathTemplate: string | null;
   bytesUp: number;
+  /** Null when there was no body, or it carried a fake. */
+  bodySha256: string | null;
+  /** What the rule still lets through in this cycle, this request counted; null where it has no such limit. */
+  budgetLeft: { up: number; down: number } | null;
+  /** A credential of others that it carried: where, of which kind, and a keyed hash. Never the value. */
+  credential: { place: string; kind: string; hash: string } | null;
+  /** Fields of this line that are empty because they held a fake. */
+  redactions: string[];
   /** Of a tunnel that was let in. */
   mode: "terminate" | "splice" | null;
   /** Number of the flow that opened the tunnel which this came through. */
@@ -40,6 +52,7 @@ export type CloseLine = {
   event: "close";
   sandbox: string;
   flow: number;
+  policyHash: string;
   status: number;
   closedBy: "answer" | "guest" | "upstream" | "limit" | "gateway" | "channel";
   /** Why it was refused after all, or what broke; `ok` when nothing did. */
@@ -54,10 +67,16 @@ export type CloseLine = {
   durationMs: number;
 };
 
-type Line = OpenLine | CloseLine;
+/** What is no flow: a policy that came, or was not taken, and requests that a cap turned away and that have no line of their own. */
+export type NoteLine =
+  | { event: "policy"; policyHash: string; status: "changed"; from: string }
+  | { event: "policy"; policyHash: string; status: "kept"; reason: string }
+  | { event: "capped"; policyHash: string; sandbox: string; reason: string; times: number };
+
+type Line = OpenLine | CloseLine | NoteLine;
 
 /** What is the same for every line of one log. */
-type RecordHead = { cycle: string; policyHash: string };
+type RecordHead = { cycle: string };
 
 type Written = { status: "written" } | { status: "failed"; reason: string };
 
@@ -65,7 +84,7 @@ export type EgressRecord = {
   /** Not written means: refuse. The next call tries again, and first writes what it owes. */
   open(line: OpenLine): Written;
   /** Never fails: a line that cannot be written is kept, and until it is on the disk nothing opens. */
-  close(line: CloseLine): void;
+  close(line: CloseLine | NoteLine): void;
   /** Writes what is owed if it can, fsyncs, closes the file. */
   end(): Written;
 };

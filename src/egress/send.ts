@@ -19,16 +19,22 @@ export type Sent = {
 export async function send(
   stream: Exchange,
   answer: Answer,
-  form: { asJson: boolean; isHead: boolean },
+  form: { asJson: boolean; isHead: boolean; carry?: Carry },
 ): Promise<Sent> {
   if (answer.status === "refused") {
     const { status, sentence } = answerFor(answer.reason);
-    return sendWhole(stream, status, ...worded(answer.sentence ?? sentence, form.asJson), form.isHead);
+    const [headers, body] = worded(answer.sentence ?? sentence, form.asJson);
+    return sendWhole(stream, status, { ...headers, ...retryAfter(answer.retryAfterMs) }, body, form.isHead);
   }
   if (answer.status === "tunnel") return answer.run(stream);
   if (answer.body instanceof Uint8Array)
     return sendWhole(stream, answer.code, answer.headers, answer.body, form.isHead);
-  return sendSourced(stream, answer.code, answer.headers, answer.body, form.isHead);
+  return sendSourced(stream, answer.code, answer.headers, answer.body, form.isHead, form.carry);
+}
+
+/** RFC 9110, 10.2.3: whole seconds. */
+function retryAfter(ms: number | undefined): Record<string, string> {
+  return ms === undefined ? {} : { "retry-after": `${Math.max(1, Math.ceil(ms / 1_000))}` };
 }
 
 /** A model's SDK reads JSON and is told not to try again; everyone else reads a line. */
@@ -72,7 +78,17 @@ function isGone(stream: Exchange): boolean {
   return stream.destroyed || stream.closed;
 }
 
-class TooLong extends Error {}
+/** Asked before bytes pass: how long they wait, or that they may not. */
+export type Carry = (direction: "up" | "down", bytes: number) => Carried;
+export type Carried = { status: "passes"; waitMs: number } | { status: "over"; reason: Reason };
+
+class TooLong extends Error {
+  readonly reason: Reason;
+  constructor(reason: Reason) {
+    super(reason);
+    this.reason = reason;
+  }
+}
 
 async function sendSourced(
   stream: Exchange,
@@ -80,27 +96,34 @@ async function sendSourced(
   headers: Record<string, string>,
   sourced: Sourced,
   isHead: boolean,
+  carry: Carry | undefined,
 ): Promise<Sent> {
   try {
     if (isHead || BODILESS.includes(code) || isGone(stream)) {
       return await sendWhole(stream, code, headers, Buffer.alloc(0), isHead);
     }
     stream.respond({ ":status": code, ...headers });
-    return { code, ...(await pour(sourced, stream)) };
+    return { code, ...(await pour(sourced, stream, carry)) };
   } finally {
     sourced.done();
   }
 }
 
 /** The sizes and ends of what streams from the one to the other: a broken stream of either side is a result, not an accident. */
-async function pour({ source, bytesMax }: Sourced, stream: Exchange): Promise<Omit<Sent, "code">> {
+async function pour(
+  { source, bytesMax }: Sourced,
+  stream: Exchange,
+  carry: Carry | undefined,
+): Promise<Omit<Sent, "code">> {
   let bytesDown = 0;
   let isSourceBroken = false;
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, pass) {
-      if (bytesDown + chunk.length > bytesMax) return pass(new TooLong());
+      if (bytesDown + chunk.length > bytesMax) return pass(new TooLong("response-too-long"));
+      const carried = carry?.("down", chunk.length) ?? { status: "passes", waitMs: 0 };
+      if (carried.status === "over") return pass(new TooLong(carried.reason));
       bytesDown += chunk.length;
-      pass(null, chunk);
+      passAfter(meter, carried.waitMs, () => pass(null, chunk));
     },
   });
   source.once("error", () => {
@@ -110,9 +133,20 @@ async function pour({ source, bytesMax }: Sourced, stream: Exchange): Promise<Om
     pipeline(source, meter, stream, (error) => {
       if (!error) return resolve({ bytesDown, closedBy: "answer", reason: null });
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-      if (error instanceof TooLong) return resolve({ bytesDown, closedBy: "limit", reason: "response-too-long" });
+      if (error instanceof TooLong) return resolve({ bytesDown, closedBy: "limit", reason: error.reason });
       if (isSourceBroken) return resolve({ bytesDown, closedBy: "upstream", reason: "upstream-broken" });
       resolve({ bytesDown, closedBy: "guest", reason: null });
     });
   });
+}
+
+/** Slows what flows by holding one chunk back, which holds back what follows. Nothing passes once `through` is destroyed. */
+export function passAfter(through: Transform, waitMs: number, pass: () => void): void {
+  if (waitMs <= 0) return pass();
+  const held = setTimeout(() => {
+    through.off("close", letGo);
+    pass();
+  }, waitMs);
+  const letGo = () => clearTimeout(held);
+  through.once("close", letGo);
 }

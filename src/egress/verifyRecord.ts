@@ -21,12 +21,11 @@ export type RecordCheck =
   | { status: "broken" /** From 1. */; line: number; reason: string }
   | { status: "not-checked"; reason: string };
 
-const Link = z.object({
-  seq: z.int().nonnegative(),
-  prevHash: z.string().length(64),
-  event: z.enum(["open", "close"]),
-  flow: z.int().nonnegative(),
-});
+const Place = { seq: z.int().nonnegative(), prevHash: z.string().length(64) };
+const Link = z.union([
+  z.object({ ...Place, event: z.enum(["open", "close"]), flow: z.int().nonnegative() }),
+  z.object({ ...Place, event: z.enum(["policy", "capped"]) }),
+]);
 
 export async function verifyRecord(path: string): Promise<RecordCheck> {
   let head = FIRST_HASH;
@@ -40,7 +39,8 @@ export async function verifyRecord(path: string): Promise<RecordCheck> {
       if (link.seq !== lines) return broken(`numbered ${link.seq}, expected ${lines}`);
       if (link.prevHash !== head) return broken("does not follow from the line before it");
       if (link.event === "open") open.add(link.flow);
-      else if (!open.delete(link.flow)) return broken(`closes flow ${link.flow}, which is not open`);
+      else if (link.event === "close" && !open.delete(link.flow))
+        return broken(`closes flow ${link.flow}, which is not open`);
       head = sha256Hex(text);
       lines++;
     }

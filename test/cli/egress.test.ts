@@ -17,6 +17,12 @@ afterEach(() => rmSync(state, { recursive: true, force: true }));
 
 const LINE: OpenLine = {
   event: "open",
+  policyHash: "p",
+  backend: "runsc",
+  bodySha256: null,
+  budgetLeft: null,
+  credential: null,
+  redactions: [],
   sandbox: "wd-c1-lab-1",
   role: "lab",
   flow: 0,
@@ -37,11 +43,12 @@ const LINE: OpenLine = {
 
 function logOf(cycle: string): string {
   const path = egressLogPath(state, cycle);
-  const record = startRecord(path, { cycle, policyHash: "p" }, systemClock);
+  const record = startRecord(path, { cycle }, systemClock);
   record.open(LINE);
   record.open({ ...LINE, flow: 1, authority: "api.osv.dev", verdict: "allow", reason: "rule", rule: "osv-query" });
   record.close({
     event: "close",
+    policyHash: "p",
     sandbox: LINE.sandbox,
     flow: 1,
     status: 200,

@@ -23,7 +23,7 @@ function write(...lines: Fields[]) {
 
 function open(flow: number, over: Fields = {}): Fields {
   const asked = { authority: "API.example:443", host: "api.example", port: 443, bytesUp: 10 };
-  return { event: "open", flow, sandbox: "wd-lab", verdict: "allow", reason: "rule", ...asked, ...over };
+  return { event: "open", flow, sandbox: "wd-lab", role: "lab", verdict: "allow", reason: "rule", ...asked, ...over };
 }
 
 function close(flow: number, over: Fields = {}): Fields {
@@ -127,7 +127,7 @@ describe("a credential of others", () => {
   });
 
   test("was not looked for where no request was held against a rule", () => {
-    write(deny(0), close(0));
+    write(deny(0), close(0), open(1, { role: "source-fetcher" }));
     expect(foreignCredentials(path)).toMatchObject({ observations: [], checks: [{ status: "skipped" }] });
   });
 });

@@ -32,10 +32,8 @@ describe("what goes out is made anew from the rule", () => {
     const reply = await bench.shim.ask(
       to(host.port, "/v1/x?page=2", {
         ":method": "POST",
-        authorization: "Bearer x",
-        cookie: "c=d",
-        "x-api-key": "k",
         "x-forwarded-for": "192.0.2.1",
+        "x-odd": "1",
         "proxy-authorization": "Basic x",
         "content-type": "application/json",
         "user-agent": "curl",
@@ -62,13 +60,7 @@ describe("what goes out is made anew from the rule", () => {
       bytesUp: 2,
       path: "/v1/x",
     });
-    expect(open?.stripped).toEqual([
-      "authorization",
-      "cookie",
-      "x-api-key",
-      "x-forwarded-for",
-      "proxy-authorization",
-    ]);
+    expect(open?.stripped).toEqual(["x-forwarded-for", "x-odd", "proxy-authorization"]);
     expect(close).toMatchObject({
       event: "close",
       status: 200,
@@ -217,6 +209,24 @@ describe("names and addresses", () => {
     const vetting = { resolve, pins: [], ownAddresses: () => new Set(["9.9.9.9"]) };
     expect(await vet(HOST, vetting)).toMatchObject({ status: "vetted", address: "1.1.1.1" });
     expect(calls).toBe(1);
+  });
+
+  test("for a request through a tunnel nobody is asked again: it goes where the tunnel was let in to", async () => {
+    await using host = await upstream((response) => response.end("there"));
+    const vetting = { resolve: neverResolved, pins: [], ownAddresses: () => new Set<string>() };
+    const connections = keptConnections([]);
+    const decision = decide(
+      { role: "lab", method: "GET", scheme: "http", authority: `${HOST}:${host.port}`, path: "/x" },
+      { isLatched: false, canaryHosts: [], rules: [Rule.parse({ responseBytesMax: 9, why: "w", ...rule(host.port) })] },
+    );
+    if (decision.verdict !== "allow") throw new Error(decision.reason);
+    const { signal } = new AbortController();
+    const request = { method: "GET", headers: {}, body: Buffer.alloc(0), signal, injected: null };
+    const known = { status: "vetted", address: "127.0.0.1", resolved: ["127.0.0.1"] } as const;
+    const answer = await forward(decision, request, { vetting, connections, clock: systemClock }, known);
+    expect(answer).toMatchObject({ status: "ready", trail: { dialed: "127.0.0.1", resolved: ["127.0.0.1"] } });
+    expect(host.seen).toHaveLength(1);
+    await connections.end();
   });
 
   test("no answer, an empty answer and a lying resolver are refused", async () => {

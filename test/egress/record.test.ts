@@ -15,11 +15,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const HEAD = { cycle: "c1", policyHash: "p" };
+const HEAD = { cycle: "c1" };
 
 function openLine(flow: number, over: Partial<OpenLine> = {}): OpenLine {
   return {
     event: "open",
+    policyHash: "p",
+    backend: "runsc",
+    bodySha256: null,
+    budgetLeft: null,
+    credential: null,
+    redactions: [],
     sandbox: "wd-lab",
     role: "lab",
     flow,
@@ -43,6 +49,7 @@ function openLine(flow: number, over: Partial<OpenLine> = {}): OpenLine {
 function closeLine(flow: number): CloseLine {
   return {
     event: "close",
+    policyHash: "p",
     sandbox: "wd-lab",
     flow,
     status: 403,

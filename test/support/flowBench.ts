@@ -3,19 +3,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Fake } from "../../src/canaries/canaries.ts";
-import { recogniser } from "../../src/canaries/recogniser.ts";
 import { admittedGuest } from "../../src/egress/admitted.ts";
 import { Rule } from "../../src/egress/allowlist.ts";
 import { refuse } from "../../src/egress/answer.ts";
 import type { Control } from "../../src/egress/broker.ts";
+import { CAPS, type Caps } from "../../src/egress/caps.ts";
 import { keptConnections } from "../../src/egress/connections.ts";
 import { type FlowParts, serveFlow } from "../../src/egress/flow.ts";
+import { guestCaps } from "../../src/egress/guestCaps.ts";
 import type { FromGateway, ModelRelay, Pin } from "../../src/egress/messages.ts";
 import { modelDesk } from "../../src/egress/model.ts";
 import { type EgressRecord, startRecord } from "../../src/egress/record.ts";
 import type { Resolve } from "../../src/egress/resolver.ts";
+import { spending } from "../../src/egress/spending.ts";
 import { type AuthorityAtHand, authorityAtHand } from "../../src/egress/tunnel/authority.ts";
 import { type TunnelLimits, tunnelDesk } from "../../src/egress/tunnel/tunnel.ts";
+import { announcedDrills } from "../../src/egress/watch/drills.ts";
+import { openWatch } from "../../src/egress/watch/openWatch.ts";
 import { serveChannel } from "../../src/sandbox/channel.ts";
 import type { Role } from "../../src/sandbox/sandbox.ts";
 import { type FakeShim, fakeShim } from "./fakeShim.ts";
@@ -25,6 +29,9 @@ import { socketPair } from "./socketPair.ts";
 export type FlowBench = {
   shim: FakeShim;
   told: FromGateway[];
+  /** Where the model's key was seen in what came back. */
+  echoes: string[];
+  drill(fakeId: string): void;
   /** PEM of the authority that tunnels are terminated under. */
   certificate(): Promise<string>;
   latch(): void;
@@ -41,7 +48,12 @@ export type FlowBenchOptions = {
   role?: Role;
   ask?: Control["ask"];
   canaryHosts?: string[];
+  secrets?: Record<string, string>;
+  caps?: Partial<Caps>;
   fakes?: Fake[];
+  masterKey?: Uint8Array;
+  /** Null, unless given: what a theft does besides. */
+  seal?: (why: string) => void;
   authority?: () => Promise<AuthorityAtHand>;
   limits?: Partial<TunnelLimits>;
 };
@@ -53,9 +65,10 @@ export const neverResolved: Resolve = (host) => {
 export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
   const directory = mkdtempSync(join(tmpdir(), "wd-flow-"));
   const path = join(directory, "egress.jsonl");
-  const record: EgressRecord = startRecord(path, { cycle: "c", policyHash: "p" }, systemClock);
+  const record: EgressRecord = startRecord(path, { cycle: "c" }, systemClock);
   const rules = (options.rules ?? []).map((rule) => Rule.parse({ responseBytesMax: 10_000, why: "a test", ...rule }));
   const told: FromGateway[] = [];
+  const echoes: string[] = [];
   let flows = 0;
   const connections = keptConnections(options.certificates ?? []);
   const vetting = {
@@ -64,25 +77,37 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
     ownAddresses: () => new Set<string>(),
   };
   const authority = options.authority ?? authorityAtHand(systemClock);
-  const watching = options.fakes === undefined ? null : recogniser(options.fakes);
+  const watch = openWatch();
+  if (options.fakes !== undefined) watch.fakes(options.fakes, options.masterKey);
+  const drills = announcedDrills(systemClock);
   let isLatched = false;
   const parts: FlowParts = {
-    policy: () => ({ isLatched, canaryHosts: options.canaryHosts ?? [], rules }),
-    recogniser: () => watching,
+    policy: () => ({
+      isLatched,
+      canaryHosts: options.canaryHosts ?? [],
+      rules,
+      secrets: options.secrets ?? {},
+      hash: "p",
+    }),
+    spending: spending(),
+    hashKey: () => Buffer.from("k"),
+    watch,
+    drills,
+    seal: options.seal ?? null,
     record,
     control: { tell: (message) => told.push(message), ask: options.ask ?? (async () => ({ status: 200, body: {} })) },
     forward: { vetting, connections, clock: systemClock },
     model: modelDesk(options.model ?? null, {
       connections,
       clock: systemClock,
-      onSpent: () => undefined,
-      onKeyEchoed: () => undefined,
+      onSpent: (spend) => told.push({ type: "spent", spend }),
+      onKeyEchoed: (sandbox, where) => echoes.push(`${sandbox} ${where}`),
     }),
     source: { answer: async () => refuse("source-not-configured") },
     tunnel: tunnelDesk({
       vetting,
       authority,
-      recogniser: () => watching,
+      recogniser: () => watch.recogniser(),
       isLatched: () => isLatched,
       clock: systemClock,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -94,12 +119,22 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
     clock: systemClock,
     nextFlow: () => flows++,
   };
-  const guest = admittedGuest("wd-lab", options.role ?? "lab");
+  const guest = admittedGuest("wd-lab", options.role ?? "lab", {
+    backend: "bubblewrap",
+    caps: guestCaps(
+      systemClock,
+      (reason, times) => record.close({ event: "capped", policyHash: "p", sandbox: "wd-lab", reason, times }),
+      { ...CAPS, ...options.caps },
+      100,
+    ),
+  });
   const [inside, outside] = await socketPair();
   const served = serveChannel(outside, (stream, headers) => void serveFlow(stream, headers, guest, parts));
   return {
     shim: fakeShim(inside),
     told,
+    echoes,
+    drill: (fakeId) => drills.announce("wd-lab", fakeId),
     async certificate() {
       const found = await authority();
       if (found.status === "missing") throw new Error(found.why);

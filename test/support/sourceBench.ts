@@ -90,14 +90,14 @@ export function sourceBench(options: {
     sources: options.sources,
     directory: desks,
     fetch: {
-      policy: () => ({ isLatched: false, canaryHosts: ["canary.example"], rules }),
+      policy: () => ({ isLatched: false, canaryHosts: ["canary.example"], rules, secrets: {}, hash: "p" }),
       vetting: {
         resolve: options.resolve ?? neverResolved,
         pins: options.pins ?? [{ host: HOST, address: "127.0.0.1" }],
         ownAddresses: () => new Set(),
       },
       certificates: options.certificates ?? [],
-      record: startRecord(logPath, { cycle: "c", policyHash: "p" }, clock),
+      record: startRecord(logPath, { cycle: "c" }, clock),
       pace: pace(clock, options.waitMsMax),
       clock,
       nextFlow: () => flows++,

@@ -1,8 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
+import { sha256Hex } from "../../base/hash.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Source, SourceRequest } from "../../sources/source.ts";
 import { NO_TRAIL, type Trail } from "../answer.ts";
 import { type Decision, decide, type Policy } from "../decide.ts";
+import type { LivePolicy } from "../policy.ts";
 import type { CloseLine, EgressRecord, OpenLine } from "../record.ts";
 import { type Vetting, vet } from "../resolver.ts";
 import { type Downloaded, download } from "./download.ts";
@@ -15,7 +17,7 @@ import type { Pace } from "./pace.ts";
  * Its name is resolved once, and what is dialed is the address that was looked at. Each hop is a flow in the egress log.
  */
 export type FetchParts = {
-  policy(): Policy;
+  policy(): LivePolicy;
   vetting: Vetting;
   certificates: readonly string[];
   record: EgressRecord;
@@ -87,12 +89,13 @@ type Stepped = (Fetched | { status: "redirected"; location: string | null; trail
 
 async function hop(job: FetchJob, url: URL, parts: FetchParts): Promise<Stepped> {
   const { source, request, signal } = job;
-  const decision = decideHop(source, request.method, url, parts.policy());
+  const policy = parts.policy();
+  const decision = decideHop(source, request.method, url, policy);
   const turn =
     decision.verdict === "allow" ? await parts.pace.enter(decision.rule.host, source.intervalMs, signal) : null;
   if (turn?.status === "late") return { ...refuse("source-wait", "its turn is far off"), waitMs: turn.waitMs };
   const startedAt = parts.clock.monotonicMs();
-  const open = openLine(job, url, decision, parts.nextFlow());
+  const open = openLine(job, url, decision, { flow: parts.nextFlow(), policyHash: policy.hash });
   try {
     if (parts.record.open(open).status === "failed") return refuse("log-unwritable", "the log takes no line");
     const stepped =
@@ -184,12 +187,20 @@ function urlOf(text: string, base?: URL): URL | null {
   return url;
 }
 
-function openLine({ request, sandbox }: FetchJob, url: URL, decision: HopDecision, flow: number): OpenLine {
+function openLine(
+  { request, sandbox }: FetchJob,
+  url: URL,
+  decision: HopDecision,
+  { flow, policyHash }: { flow: number; policyHash: string },
+): OpenLine {
+  const body = request.body ?? "";
   return {
     event: "open",
     sandbox,
+    backend: null,
     role: "source-fetcher",
     flow,
+    policyHash,
     authority: url.host.slice(0, 300),
     method: request.method,
     path: url.pathname.slice(0, 300),
@@ -199,7 +210,11 @@ function openLine({ request, sandbox }: FetchJob, url: URL, decision: HopDecisio
     reason: decision.reason,
     rule: decision.rule?.id ?? null,
     pathTemplate: decision.verdict === "allow" ? decision.template : null,
-    bytesUp: Buffer.byteLength(request.body ?? ""),
+    bytesUp: Buffer.byteLength(body),
+    bodySha256: body === "" ? null : sha256Hex(body),
+    budgetLeft: null,
+    credential: null,
+    redactions: [],
     mode: null,
     tunnel: null,
     stripped: [],
@@ -211,6 +226,7 @@ function closeLine(open: OpenLine, stepped: Stepped, durationMs: number): CloseL
     event: "close",
     sandbox: open.sandbox,
     flow: open.flow,
+    policyHash: open.policyHash,
     status: stepped.code ?? 0,
     closedBy: stepped.status === "refused" ? "limit" : "answer",
     reason: stepped.status === "refused" ? oneLine(`${stepped.reason} ${stepped.detail}`, 300) : stepped.status,

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { pipeline, Transform } from "node:stream";
+import type { Duplex } from "node:stream";
 import type { Rule } from "../allowlist.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Reason } from "../reasons.ts";
@@ -9,88 +9,136 @@ import type { TunnelLimits, TunnelParts, TunnelRequest } from "./tunnel.ts";
 export type SpliceParts = {
   rule: Rule;
   parts: Pick<TunnelParts, "isLatched" | "recogniser">;
-  request: Pick<TunnelRequest, "ring">;
+  request: Pick<TunnelRequest, "carry" | "ring">;
   limits: TunnelLimits;
 };
 
 /** What came before is searched with what comes, so that a fake in two pieces is found. */
 const OVERLAP_BYTES = 4 * 1024;
-
-class Cut extends Error {
-  readonly reason: Reason;
-  constructor(reason: Reason) {
-    super(reason);
-    this.reason = reason;
-  }
-}
+/** RFC 9113, 7: CANCEL. */
+const BROKEN_OFF = 8;
 
 /**
  * Joins a guest's tunnel to a connection, byte for byte, each way at most half of what the rule allows. Before each chunk
  * passes the latch is looked at, and what goes up is searched for fakes: they are seen where they are written in the
  * clear, as in the greeting, and not in what is encrypted. Either side may end its half first.
  */
-export async function splice(
-  stream: Exchange,
-  socket: Socket,
-  { rule, parts, request, limits }: SpliceParts,
-): Promise<Sent> {
-  let bytesUp = 0;
-  let bytesDown = 0;
-  let before = Buffer.alloc(0);
-  let cut: Cut | undefined;
-  let brokenFirst: "guest" | "upstream" | undefined;
+export function splice(stream: Exchange, socket: Socket, spliced: SpliceParts): Promise<Sent> {
+  const { rule, parts, request, limits } = spliced;
+  const passed = { up: 0, down: 0 };
+  const ended = { guest: false, upstream: false };
+  let brokenBy: "guest" | "upstream" | undefined;
+  let cut: Reason | undefined;
   const stop = (reason: Reason) => {
-    cut ??= new Cut(reason);
-    socket.destroy(cut);
-    stream.close(CANCEL);
-    return cut;
-  };
-  const refusalOf = (chunk: Buffer): Reason | undefined => {
-    if (parts.isLatched()) return "latched";
-    if (bytesUp + chunk.length > Math.floor(rule.requestBytesMax / 2)) return "tunnel-over-budget";
-    const seen = Buffer.concat([before, chunk]);
-    before = seen.subarray(-OVERLAP_BYTES);
-    const sighting = parts.recogniser()?.search(seen)[0];
-    if (sighting === undefined) return undefined;
-    request.ring({ where: "body", sighting });
-    return "fake-credential";
+    cut ??= reason;
+    stream.close(BROKEN_OFF);
+    socket.destroy();
   };
   const idle = setTimeout(() => stop("tunnel-idle"), limits.idleMs);
   const last = setTimeout(() => stop("tunnel-too-long"), limits.lifetimeMs);
-  const up = new Transform({
-    transform(chunk: Buffer, _encoding, pass) {
-      const reason = refusalOf(chunk);
-      if (reason !== undefined) return pass(stop(reason));
-      bytesUp += chunk.length;
-      idle.refresh();
-      pass(null, chunk);
-    },
-  });
-  const down = new Transform({
-    transform(chunk: Buffer, _encoding, pass) {
-      if (parts.isLatched()) return pass(stop("latched"));
-      if (bytesDown + chunk.length > Math.floor(rule.responseBytesMax / 2)) return pass(stop("tunnel-over-budget"));
-      bytesDown += chunk.length;
-      idle.refresh();
-      pass(null, chunk);
-    },
-  });
-  stream.once("close", () => {
-    brokenFirst ??= "guest";
-    socket.destroy();
+  const fakeIn = fakeWatch(spliced);
+  /** How long a chunk has to wait, or that it may not pass; then all is over. */
+  const admit = (direction: "up" | "down", chunk: Buffer): number | undefined => {
+    const bytesMax = Math.floor((direction === "up" ? rule.requestBytesMax : rule.responseBytesMax) / 2);
+    const reason = parts.isLatched()
+      ? "latched"
+      : passed[direction] + chunk.length > bytesMax
+        ? "tunnel-over-budget"
+        : direction === "up" && fakeIn(chunk)
+          ? "fake-credential"
+          : undefined;
+    if (reason !== undefined) return void stop(reason);
+    const carried = request.carry(direction, chunk.length);
+    if (carried.status === "over") return void stop(carried.reason);
+    passed[direction] += chunk.length;
+    idle.refresh();
+    return carried.waitMs;
+  };
+  stream.once("aborted", () => {
+    brokenBy ??= "guest";
   });
   socket.once("error", () => {
-    brokenFirst ??= "upstream";
+    brokenBy ??= "upstream";
   });
-  const joined = (from: NodeJS.ReadableStream, through: Transform, to: NodeJS.WritableStream) =>
-    new Promise<boolean>((resolve) => pipeline(from, through, to, (error) => resolve(!error)));
-  const whole = await Promise.all([joined(stream, up, socket), joined(socket, down, stream)]);
-  clearTimeout(idle);
-  clearTimeout(last);
-  stream.close(whole.every(Boolean) ? undefined : CANCEL);
-  const closedBy = cut !== undefined ? "gateway" : whole.every(Boolean) ? "answer" : (brokenFirst ?? "upstream");
-  return { code: 200, bytesUp, bytesDown, closedBy, reason: cut?.reason ?? null };
+  pump(stream, socket, (chunk) => admit("up", chunk));
+  pump(socket, stream, (chunk) => admit("down", chunk));
+  stream.once("end", () => {
+    ended.guest = brokenBy === undefined;
+  });
+  socket.once("end", () => {
+    ended.upstream = brokenBy === undefined;
+  });
+  return new Promise((resolve) => {
+    let isOneClosed = false;
+    const closed = (by: "guest" | "upstream") => () => {
+      if (!ended[by]) brokenBy ??= by;
+      // Of a whole tunnel the other end still flushes what it was given.
+      if (brokenBy !== undefined || cut !== undefined) {
+        stream.close(BROKEN_OFF);
+        socket.destroy();
+      }
+      if (!isOneClosed) {
+        isOneClosed = true;
+        return;
+      }
+      clearTimeout(idle);
+      clearTimeout(last);
+      const closedBy = cut !== undefined ? "gateway" : (brokenBy ?? "answer");
+      resolve({ code: 200, bytesUp: passed.up, bytesDown: passed.down, closedBy, reason: cut ?? null });
+    };
+    onceClosed(stream, closed("guest"));
+    onceClosed(socket, closed("upstream"));
+  });
 }
 
-/** RFC 9113, 7. */
-const CANCEL = 8;
+/** True when what was handed to it up to now holds a fake; then whoever must know was told. */
+function fakeWatch({ parts, request }: SpliceParts): (chunk: Buffer) => boolean {
+  let before = Buffer.alloc(0);
+  return (chunk) => {
+    const seen = Buffer.concat([before, chunk]);
+    before = seen.subarray(-OVERLAP_BYTES);
+    const sighting = parts.recogniser()?.search(seen)[0];
+    if (sighting !== undefined) request.ring({ where: "body", sighting });
+    return sighting !== undefined;
+  };
+}
+
+/** Passes on chunk by chunk, no faster than the other side takes them and not before each one's time. */
+function pump(from: Duplex, to: Duplex, admit: (chunk: Buffer) => number | undefined): void {
+  let isHeld = false;
+  let isOver = false;
+  const goOn = () => {
+    if (!isHeld && !to.writableNeedDrain) from.resume();
+  };
+  const finish = () => {
+    if (isOver && !isHeld && !to.destroyed) to.end();
+  };
+  const pass = (chunk: Buffer) => {
+    if (!to.destroyed && !to.write(chunk)) from.pause();
+  };
+  from.on("data", (chunk: Buffer) => {
+    const waitMs = admit(chunk);
+    if (waitMs === undefined) return;
+    if (waitMs <= 0) return pass(chunk);
+    isHeld = true;
+    from.pause();
+    const held = setTimeout(() => {
+      isHeld = false;
+      pass(chunk);
+      goOn();
+      finish();
+    }, waitMs);
+    to.once("close", () => clearTimeout(held));
+  });
+  to.on("drain", goOn);
+  from.once("end", () => {
+    isOver = true;
+    finish();
+  });
+  from.resume();
+}
+
+function onceClosed(stream: Duplex, call: () => void): void {
+  if (stream.closed) setImmediate(call);
+  else stream.once("close", call);
+}

@@ -10,8 +10,8 @@ import type { Exchange } from "../exchange.ts";
 import type { FormFault } from "../form.ts";
 import type { TunnelFault } from "../reasons.ts";
 import { type Vetted, type Vetting, vet } from "../resolver.ts";
-import type { Sent } from "../send.ts";
-import type { Hit } from "../watch.ts";
+import type { Carry, Sent } from "../send.ts";
+import type { Hit } from "../watch/watch.ts";
 import type { AuthorityAtHand } from "./authority.ts";
 import { helloFaultOf } from "./clientHello.ts";
 import { peekGreeting } from "./peek.ts";
@@ -33,6 +33,8 @@ export type TunnelRequest = {
   flow: number;
   /** Aborts when the guest has left. */
   signal: AbortSignal;
+  /** Asked before each chunk of a splice: what is in a terminated tunnel is asked about where it is served. */
+  carry: Carry;
   /** A fake was seen in what passes: the tunnel is cut, and this tells who must know. */
   ring(hit: Hit): void;
   /** One request that came out of it, from beginning to end. Rejects only for a bug. */
@@ -139,12 +141,14 @@ function connectTo(host: string, port: number, signal: AbortSignal): Promise<Con
     const late = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_MS);
     const onAbort = () => socket.destroy(new Error("nobody waits for it any more"));
     signal.addEventListener("abort", onAbort, { once: true });
-    socket.once("close", () => {
+    // From then on it ends with the tunnel, which may have a last word to deliver when the guest has left.
+    const settle = () => {
       clearTimeout(late);
       signal.removeEventListener("abort", onAbort);
-    });
+    };
+    socket.once("close", settle);
     socket.once("connect", () => {
-      clearTimeout(late);
+      settle();
       resolve({ status: "connected", socket });
     });
     // Once connected this is the tunnel's to see, too.
