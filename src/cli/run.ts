@@ -40,6 +40,7 @@ export const verb: Verb = {
       reportsDir,
       version: versionOf(),
       model: modelOf(config, environment),
+      secretOf: (name) => secretNamed(environment, name),
       dockerSocket,
       e2b: e2bSettings(config, environment),
       clock: systemClock,
@@ -108,7 +109,15 @@ function modelOf({ research }: Config, environment: ReturnType<typeof readEnviro
     key,
     models: [research.model ?? ""],
     tokensMax: research.tokensMax,
+    hostedTools: research.hostedTools,
+    ...moneyOf(research),
   };
+}
+
+/** Counted where there are prices, held where there is a maximum, too. */
+function moneyOf({ moneyMax, currency, prices }: Config["research"]): Pick<ModelRelay, "money"> {
+  if (Object.keys(prices).length === 0) return {};
+  return { money: { currency, prices, ...(moneyMax === undefined ? {} : { max: moneyMax }) } };
 }
 
 function versionOf(): string {

@@ -2,15 +2,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { refusalOf } from "../base/errors.ts";
 import { loadMasterKey } from "../canaries/key.ts";
-import { loadAllowlist } from "../egress/allowlist.ts";
 import { type Gateway, GatewayLost } from "../egress/egress.ts";
 import { startGateway } from "../egress/gateway.ts";
+import { fingerprintOf, loadLists } from "../egress/lists.ts";
 import { egressLogPath } from "../egress/readLog.ts";
 import { appendEntry } from "../stop/journal.ts";
 import { processId } from "../stop/processes.ts";
 import type { Broker } from "./broker.ts";
 import type { Copy } from "./copy.ts";
 import type { Ground } from "./ground.ts";
+import { followPolicy } from "./policy.ts";
 import { canaryHostOf } from "./tripwires.ts";
 
 /** What the curated sources are fetched from; no sandbox names a host itself. */
@@ -19,15 +20,18 @@ const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.me
 /** Starts the gateway, tells it this clone's fakes, and writes it into the journal, so that the watchdog can cut it first. */
 export async function openGateway(ground: Ground, messages: Broker, clone: Copy): Promise<Gateway> {
   const { config, cycle, stateDir, runDir, signal, clock } = ground;
+  const before = await fingerprintOf([SOURCES]);
+  const lists = await loadLists([SOURCES], ground.secretOf, clock.now());
   const gateway = await startGateway({
     cycle,
     runDirectory: runDir,
     logPath: egressLogPath(stateDir, cycle),
-    allowlists: [await loadAllowlist(SOURCES, clock.now())],
+    ...lists,
     canaryHosts: [canaryHostOf(cycle)],
     ...(ground.model === undefined ? {} : { model: ground.model }),
     sources: { directory: join(stateDir, "sources"), clamdSocket: config.clamav.socket ?? null },
     stateDir,
+    onHit: config.watch.onHit,
     onRequest: (request) => messages.onRequest(request),
     onAlarm: ground.onAlarm,
     signal,
@@ -38,6 +42,7 @@ export async function openGateway(ground: Ground, messages: Broker, clone: Copy)
   const process = processId(gateway.pid);
   if (process !== undefined)
     appendEntry(stateDir, { kind: "gateway", cycle, process, at: clock.now().toISOString() });
+  followPolicy(ground, gateway, { paths: [SOURCES], before });
   await gateway.watch(clone.fakes, loadMasterKey(stateDir));
   return gateway;
 }

@@ -36,6 +36,8 @@ export type Ground = {
   readonly image: Image;
   /** The model and its key, for the gateway alone; undefined when the research is scripted. */
   readonly model: ModelRelay | undefined;
+  /** A secret of the environment by its name, for the gateway alone. */
+  readonly secretOf: (name: string) => string | undefined;
   readonly stepper: Stepper;
   /** Every certificate of this cycle, in the order of the ends. */
   readonly certificates: readonly Certificate[];

@@ -154,7 +154,12 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
     );
     try {
       sandbox.alsoLook(() => gatewayLook(gateway, sandbox.name));
-      const guest = await gateway.attach({ name: sandbox.name, role, channel: sandbox.channel });
+      const guest = await gateway.attach({
+        name: sandbox.name,
+        role,
+        channel: sandbox.channel,
+        backend: sandbox.driver,
+      });
       await firstWord(guest, sandbox);
       ground.ledger.append({
         kind: "sandbox.started",

@@ -37,6 +37,8 @@ export type RunOptions = {
   reportsDir: string;
   version: string;
   model: ModelRelay | undefined;
+  /** A secret of the environment by its name; without it there is none. */
+  secretOf?: (name: string) => string | undefined;
   dockerSocket: string | undefined;
   /** Undefined unless the configuration asks for it. */
   e2b?: E2bSettings | undefined;
@@ -164,6 +166,7 @@ async function runOn(
       version: options.version,
       reportsDir: options.reportsDir,
       model: options.model,
+      secretOf: options.secretOf ?? (() => undefined),
       signal: stop.signal,
       breakOff: stop.breakOff,
       drivers: ready,

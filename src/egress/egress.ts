@@ -82,6 +82,8 @@ export type Gateway = {
   refused(): Readonly<Record<string, number>>;
   /** What the model calls cost up to now; null before the first that cost something. */
   spent(): ModelSpend | null;
+  /** Aborted once it is cut, or its process has ended. */
+  readonly ended: AbortSignal;
   /** Of the lists that hold now. */
   policyHash(): string;
   /** From when this resolves on, requests are decided by these lists; those under way end under the ones they began with. */

@@ -57,6 +57,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { child } = started;
   const guests = new Map<string, GuestEnd>();
   const refused: Record<string, number> = {};
+  const ended = new AbortController();
   let hash = policyHashOf(setup);
   const served = new Set<string>();
   let spent: ModelSpend | null = null;
@@ -65,6 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const cut = async (reason: string) => {
     isCut = true;
+    ended.abort();
     child.kill();
     for (const guest of guests.values()) guest.end(`the gateway was cut: ${reason}`);
     await child.exited;
@@ -83,6 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   void child.exited.then((why) => {
     signal.removeEventListener("abort", onAbort);
     served.clear();
+    ended.abort();
     if (!isCut) died.resolve(new Error(`the gateway process ended: ${why}`));
     for (const guest of guests.values()) guest.end("the gateway process ended");
   });
@@ -99,6 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         fakes: [...fakes],
         masterKey: masterKey === undefined ? null : Buffer.from(masterKey).toString("base64"),
       })),
+    ended: ended.signal,
     policyHash: () => hash,
     async reload({ allowlists, secrets }) {
       await child.ask((id) => ({ type: "policy", id, allowlists, secrets }));
