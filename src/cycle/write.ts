@@ -49,7 +49,12 @@ export type Written = { report: Report; directory: string; sha256: string };
 
 /** Composes the model, writes one file per format into `<reports>/<cycle>`, and keeps the egress log beside them. */
 export async function writeReport(ground: Ground, results: Results): Promise<Written> {
-  const checkpoint = await ground.ledger.checkpoint();
+  const { cycle, ledger } = ground;
+  const spent = results.gateway.spent();
+  if (spent !== null) {
+    ledger.append({ kind: "model.spent", actor: { kind: "cycle", name: "cycle" }, cycle, payload: { ...spent } });
+  }
+  const checkpoint = await ledger.checkpoint();
   const report = Report.parse(reportOf(ground, results, checkpoint));
   const directory = join(ground.reportsDir, ground.cycle);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -127,6 +132,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
       })),
       end: research.end.status === "finished" ? "finished" : `${research.end.status}: ${research.end.reason}`,
       notes: research.candidates.filter(({ note }) => note !== "").map(({ weakness, note }) => ({ weakness, note })),
+      spent: results.gateway.spent(),
       malformed: research.refused + Object.values(results.gateway.refused()).reduce((sum, n) => sum + n, 0),
     },
     egress: egressTable(results.gateway.logPath),

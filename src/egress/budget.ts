@@ -1,32 +1,48 @@
-/** Tokens of one cycle: reserved before a call by its largest cost, settled after it by what it really cost. */
+/**
+ * What the model calls of one cycle may cost: reserved before a call by its largest cost, settled after it by what it
+ * really cost. However many calls are under way, what is spent and reserved together never passes the maximum, as long as
+ * no call costs more than was reserved for it.
+ */
 export type Budget = {
-  /** null when it does not fit beside what is spent and reserved. */
-  reserve(tokens: number): Reservation | null;
-  spent(): number;
+  reserve(amount: Amount): Reserved;
+  spent(): Amount;
 };
+
+/** Tokens in and out together, and millionths of the currency unit: a price per million tokens is so many of these per token. */
+export type Amount = { tokens: number; micros: number };
+
+export type Reserved =
+  | { status: "reserved"; reservation: Reservation }
+  | { status: "over"; what: "tokens" | "money" };
 
 export type Reservation = {
   /** `null`, when nobody said what it cost, counts as all that was reserved. Only the first call counts. */
-  settle(tokens: number | null): void;
+  settle(cost: Amount | null): void;
 };
 
-export function tokenBudget(tokensMax: number): Budget {
-  let spent = 0;
-  let reserved = 0;
+/** @param max `micros` is Infinity when no money budget is held. */
+export function budgetOf(max: Amount): Budget {
+  const spent: Amount = { tokens: 0, micros: 0 };
+  const reserved: Amount = { tokens: 0, micros: 0 };
   return {
-    reserve(tokens) {
-      if (spent + reserved + tokens > tokensMax) return null;
-      reserved += tokens;
+    reserve(amount) {
+      if (spent.tokens + reserved.tokens + amount.tokens > max.tokens) return { status: "over", what: "tokens" };
+      if (spent.micros + reserved.micros + amount.micros > max.micros) return { status: "over", what: "money" };
+      add(reserved, amount, 1);
       let isSettled = false;
-      return {
-        settle(cost) {
-          if (isSettled) return;
-          isSettled = true;
-          reserved -= tokens;
-          spent += cost ?? tokens;
-        },
+      const settle = (cost: Amount | null): void => {
+        if (isSettled) return;
+        isSettled = true;
+        add(reserved, amount, -1);
+        add(spent, cost ?? amount, 1);
       };
+      return { status: "reserved", reservation: { settle } };
     },
-    spent: () => spent,
+    spent: () => ({ ...spent }),
   };
+}
+
+function add(to: Amount, amount: Amount, sign: 1 | -1): void {
+  to.tokens += sign * amount.tokens;
+  to.micros += sign * amount.micros;
 }

@@ -3,7 +3,8 @@ import { z } from "zod";
 /**
  * What a researcher's model call may hold: text and tool calls, a configured model, a stated limit of output. Read by
  * allow-list, because a field that is not known here may make the vendor's servers fetch, keep or run something: hosted
- * tools, remote MCP servers, pictures by URL, stored prompts, background runs.
+ * tools, remote MCP servers, pictures by URL, stored prompts, background runs. A hosted tool passes when the operator named its
+ * type; files, pictures and `mcp_servers` never do.
  */
 export type ModelCheck =
   | {
@@ -11,6 +12,7 @@ export type ModelCheck =
       /** What is sent on: serialized anew, so that a key written twice cannot mean two things. */
       body: Record<string, unknown>;
       isStreaming: boolean;
+      hasTools: boolean;
       outputTokensMax: number;
     }
   | { status: "refused"; reason: string };
@@ -86,8 +88,11 @@ export function isModelPath(kind: ModelKind, path: string): boolean {
   return Object.hasOwn(CALLS, path) && CALLS[path]?.kind === kind;
 }
 
-/** @param path one that `isModelPath` takes. @param models names that are configured, exactly. */
-export function checkModelRequest(path: string, body: unknown, models: readonly string[]): ModelCheck {
+/** What is configured: names, exactly. `hostedTools` are types as the vendor writes them. */
+type Allowed = { models: readonly string[]; hostedTools: readonly string[] };
+
+/** @param path one that `isModelPath` takes. */
+export function checkModelRequest(path: string, body: unknown, { models, hostedTools }: Allowed): ModelCheck {
   const call = CALLS[path];
   if (call === undefined) return refused("there is no such call");
   if (!isRecord(body)) return refused("the body is not a JSON object");
@@ -97,11 +102,12 @@ export function checkModelRequest(path: string, body: unknown, models: readonly 
   const limits = call.limits.flatMap((key) => (body[key] === undefined ? [] : [Tokens.safeParse(body[key])]));
   const limit = limits.length === 1 ? limits[0] : undefined;
   if (!limit?.success) return refused(`${call.limits.join(" or ")} must be there once, a whole number over 0`);
-  const fault = faultOfTools(body.tools) ?? faultOfContent(body);
+  const fault = faultOfTools(body.tools, hostedTools) ?? faultOfContent(body, hostedTools);
   if (fault !== undefined) return refused(fault);
   if (body.stream !== undefined && typeof body.stream !== "boolean") return refused("stream is true or false");
   const isStreaming = body.stream === true;
-  return { status: "ok", body: settled(path, body, isStreaming), isStreaming, outputTokensMax: limit.data };
+  const hasTools = Array.isArray(body.tools) && body.tools.length > 0;
+  return { status: "ok", body: settled(path, body, isStreaming), isStreaming, hasTools, outputTokensMax: limit.data };
 }
 
 /** Without these the vendor would keep the conversation, or a stream would end without saying what it cost. */
@@ -112,27 +118,40 @@ function settled(path: string, body: Record<string, unknown>, isStreaming: boole
   return isStreaming ? { ...rest, stream_options: { include_usage: true } } : rest;
 }
 
-function faultOfTools(tools: unknown): string | undefined {
+function faultOfTools(tools: unknown, hostedTools: readonly string[]): string | undefined {
   if (tools === undefined) return undefined;
   const parsed = z.array(Tool).max(200).safeParse(tools);
   if (!parsed.success) return "tools is not a list of tools";
-  const hosted = parsed.data.find(({ type }) => type !== undefined && !TOOL_TYPES.includes(type));
+  const known = [...TOOL_TYPES, ...hostedTools];
+  const hosted = parsed.data.find(({ type }) => type !== undefined && !known.includes(type));
   return hosted === undefined ? undefined : "a tool that the vendor's servers would run is not passed on";
 }
 
+/**
+ * How the calls and results of a hosted tool stand in the conversation that is sent back: `web_search_20250305` leaves
+ * `server_tool_use` and `web_search_tool_result`, OpenAI's `code_interpreter` leaves `code_interpreter_call`.
+ */
+function blocksOf(hostedTools: readonly string[]): string[] {
+  return hostedTools.flatMap((type) => {
+    const base = type.replace(/_\d{8}$|_preview(?:_\d{4}_\d\d_\d\d)?$/, "");
+    return ["server_tool_use", `${base}_tool_result`, `${base}_result`, `${base}_call`, `${base}_call_output`];
+  });
+}
+
 /** Looks at blocks of content only: what a tool was called with, or a schema, may hold any JSON. */
-function faultOfContent(body: Record<string, unknown>): string | undefined {
+function faultOfContent(body: Record<string, unknown>, hostedTools: readonly string[]): string | undefined {
+  const known = hostedTools.length === 0 ? BLOCK_TYPES : new Set([...BLOCK_TYPES, ...blocksOf(hostedTools)]);
   const lists = [body.messages, body.input, body.system].filter((list) => Array.isArray(list));
-  const isForeign = lists.some((list) => list.some((item: unknown) => holdsForeignBlock(item, 0)));
+  const isForeign = lists.some((list) => list.some((item: unknown) => holdsForeignBlock(item, known, 0)));
   return isForeign ? "only text and tool calls are passed on" : undefined;
 }
 
-function holdsForeignBlock(item: unknown, depth: number): boolean {
+function holdsForeignBlock(item: unknown, known: ReadonlySet<string>, depth: number): boolean {
   if (typeof item === "string") return false;
   if (!isRecord(item) || depth > 4) return true;
-  if (item.type !== undefined && !(typeof item.type === "string" && BLOCK_TYPES.has(item.type))) return true;
+  if (item.type !== undefined && !(typeof item.type === "string" && known.has(item.type))) return true;
   return [item.content, item.output].some(
-    (inner) => Array.isArray(inner) && inner.some((part: unknown) => holdsForeignBlock(part, depth + 1)),
+    (inner) => Array.isArray(inner) && inner.some((part: unknown) => holdsForeignBlock(part, known, depth + 1)),
   );
 }
 

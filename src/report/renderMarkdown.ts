@@ -2,6 +2,7 @@ import { count } from "../base/text.ts";
 import type { Finding } from "../findings/finding.ts";
 import { cell, code, fence, table } from "./markdown.ts";
 import { doubts, inOrder, notRun, type Report } from "./report.ts";
+import { spentText } from "./spent.ts";
 import { changeOf, shortId, type Task, taskOf } from "./task.ts";
 
 /** The report for a pull request, an issue or a terminal: what matters first, no raw HTML, text of a guest kept inert. */
@@ -133,6 +134,7 @@ function conduct({ drills, research, egress }: Report): string {
     "## Drills, researcher and egress",
     table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire was drilled."),
     `Researcher: ${cell(research.mode)}, ended as: ${cell(research.end)}. ${count(research.candidates, "candidate")} handed in; ${count(research.accepted, "finding")} borne out; ${count(research.refused.length, "claim")} refused.`,
+    ...(research.spent === null ? [] : [cell(spentText(research.spent))]),
     table(
       ["Sandbox", "Host", "#Allowed", "#Denied", "#Bytes up", "#Bytes down", "Reasons"],
       left,

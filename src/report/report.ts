@@ -115,6 +115,20 @@ export const Report = z.strictObject({
     end: z.string(),
     /** A model's words; empty when scripted. */
     notes: z.array(z.strictObject({ weakness: z.string(), note: z.string() })),
+    /** What the model calls cost; null when none cost anything. */
+    spent: z
+      .strictObject({
+        calls: z.int(),
+        /** Of them, those whose answer did not say what it cost, or broke off: counted as all that was reserved. */
+        unsaid: z.int(),
+        inputTokens: z.int(),
+        outputTokens: z.int(),
+        /** As they count against the budget. */
+        tokens: z.int(),
+        tokensMax: z.int(),
+        money: z.strictObject({ spent: z.number(), max: z.number().nullable(), currency: z.string() }).nullable(),
+      })
+      .nullable(),
     /** Guest messages that were too long, no JSON or of another shape. */
     malformed: z.int(),
   }),

@@ -1,6 +1,7 @@
 import { count } from "../base/text.ts";
 import { folded, type Html, h, list, nothing, table } from "./html.ts";
 import { type BoundaryRow, notRun, type Report } from "./report.ts";
+import { spentText } from "./spent.ts";
 
 /** The sections about how the report came to be. */
 
@@ -91,6 +92,7 @@ ${table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire
 <h4>Researcher</h4>
 <p>Mode ${research.mode}; it ended as: ${research.end}. It handed in ${count(research.candidates, "candidate")}; the observations bear out ${count(research.accepted, "finding")}; ${count(refused.length, "claim was", "claims were")} refused.
 ${count(research.malformed, "message")} of sandboxes were too long, no JSON or of another shape, those of the preflight among them.</p>
+${research.spent === null ? nothing : h`<p>${spentText(research.spent)}</p>`}
 ${refused.length === 0 ? nothing : folded("Refused claims", list(refused))}
 ${notes.length === 0 ? nothing : folded("Notes written by a model, as plain text", h`${notes}`)}
 <h4>What asked to leave</h4>

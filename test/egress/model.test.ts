@@ -89,7 +89,7 @@ describe("the model relay", () => {
     await using host = await upstream((response) => {
       response
         .writeHead(200, { "content-type": "application/json" })
-        .end(JSON.stringify({ usage: { input_tokens: cost } }));
+        .end(JSON.stringify({ usage: { input_tokens: cost, output_tokens: 0 } }));
     });
     await using bench = await flowBench({ model: relay(host.port) });
     const ask = () => bench.shim.ask({ ...CALL, ":path": "/v1/messages" }, BODY);
@@ -106,7 +106,7 @@ describe("the model relay", () => {
   test("an answer that does not say what it cost costs all that was reserved, a failed one nothing", async () => {
     let code = 500;
     await using host = await upstream((response) => response.writeHead(code).end("{}"));
-    await using bench = await flowBench({ model: relay(host.port, { tokensMax: 300 }) });
+    await using bench = await flowBench({ model: relay(host.port, { tokensMax: 500 }) });
     const ask = async () => (await bench.shim.ask({ ...CALL, ":path": "/v1/messages" }, BODY)).status;
     expect([await ask(), await ask(), await ask(), await ask()]).toEqual([500, 500, 500, 500]);
     code = 200;
@@ -115,7 +115,7 @@ describe("the model relay", () => {
 
   test("a guest that leaves does not get the call for nothing", async () => {
     await using host = await upstream(() => undefined);
-    await using bench = await flowBench({ model: relay(host.port, { tokensMax: 200 }) });
+    await using bench = await flowBench({ model: relay(host.port, { tokensMax: 300 }) });
     const stream = bench.shim.session.request({ ...CALL, ":path": "/v1/messages" });
     stream.end(BODY);
     await expect.poll(() => host.seen.length).toBe(1);

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { tokenBudget } from "../../src/egress/budget.ts";
 import { checkModelRequest, isModelPath } from "../../src/egress/modelRequest.ts";
-import { usageReader } from "../../src/egress/modelUsage.ts";
 
+const CONFIGURED = { models: ["m-1"], hostedTools: [] };
 const MESSAGES = { model: "m-1", max_tokens: 100, messages: [{ role: "user", content: "hello" }] };
 const CHAT = { model: "m-1", max_tokens: 100, messages: [{ role: "user", content: "hello" }] };
 const RESPONSES = { model: "m-1", max_output_tokens: 100, input: "hello" };
@@ -33,7 +32,7 @@ describe("a call of text and tools is passed on", () => {
     ["/v1/responses", RESPONSES],
     ["/v1/responses", { ...RESPONSES, input: [{ type: "function_call_output", call_id: "1", output: "x" }] }],
   ])("%s %j", (path, body) => {
-    expect(checkModelRequest(path, body, ["m-1"])).toMatchObject({ status: "ok", isStreaming: false });
+    expect(checkModelRequest(path, body, CONFIGURED)).toMatchObject({ status: "ok", isStreaming: false });
   });
 });
 
@@ -68,17 +67,17 @@ describe("what may make the vendor's servers do something is not", () => {
     ["/v1/responses", { ...RESPONSES, input: [{ type: "item_reference", id: "x" }] }, /only text/],
     ["/v1/responses", { ...RESPONSES, stream: "yes" }, /true or false/],
   ])("%s %j", (path, body, reason) => {
-    const check = checkModelRequest(path, body, ["m-1"]);
+    const check = checkModelRequest(path, body, CONFIGURED);
     expect(check).toMatchObject({ status: "refused", reason: expect.stringMatching(reason) as string });
   });
 });
 
 test("nothing is kept by the vendor, and a stream says what it cost", () => {
-  expect(checkModelRequest("/v1/responses", { ...RESPONSES, store: true }, ["m-1"])).toMatchObject({
+  expect(checkModelRequest("/v1/responses", { ...RESPONSES, store: true }, CONFIGURED)).toMatchObject({
     body: { store: false },
   });
   const chat = { ...CHAT, stream: true, stream_options: { include_usage: false } };
-  expect(checkModelRequest("/v1/chat/completions", chat, ["m-1"])).toMatchObject({
+  expect(checkModelRequest("/v1/chat/completions", chat, CONFIGURED)).toMatchObject({
     isStreaming: true,
     body: { stream_options: { include_usage: true } },
   });
@@ -93,43 +92,41 @@ test("each kind of server has its own calls", () => {
   }
 });
 
-describe("what a call cost is read from its answer", () => {
-  const sse = (...events: unknown[]) =>
-    events.map((event) => `event: x\ndata: ${JSON.stringify(event)}\n\n`).join("");
-  test.each([
-    [false, JSON.stringify({ usage: { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 7 } }), 22],
-    [false, JSON.stringify({ usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } }), 15],
-    [false, JSON.stringify({ choices: [] }), null],
-    [false, "not json", null],
-    [
-      true,
-      sse(
-        { type: "message_start", message: { usage: { input_tokens: 10, output_tokens: 1 } } },
-        { type: "message_delta", usage: { output_tokens: 30 } },
-      ),
-      40,
-    ],
-    [true, sse({ choices: [], usage: null }, { choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } }), 7],
-    [true, sse({ type: "response.completed", response: { usage: { input_tokens: 3, output_tokens: 4 } } }), 7],
-    [true, "data: [DONE]\n\n", null],
-    [true, 'data: {"usage": broken\n\n', null],
-  ])("streaming %s: %s costs %s", (isStreaming, text, tokens) => {
-    const reader = usageReader(isStreaming);
-    const bytes = Buffer.from(text);
-    for (let i = 0; i < bytes.length; i += 7) reader.take(bytes.subarray(i, i + 7));
-    expect(reader.tokens()).toBe(tokens);
-  });
-});
+describe("a hosted tool that was named", () => {
+  const named = { models: ["m-1"], hostedTools: ["web_search_20250305", "code_interpreter"] };
+  const searched = [
+    { type: "server_tool_use", id: "s1", name: "web_search", input: { query: "x" } },
+    { type: "web_search_tool_result", tool_use_id: "s1", content: [{ type: "web_search_result", url: "x" }] },
+  ];
+  const search = { ...MESSAGES, tools: [{ type: "web_search_20250305", name: "web_search" }] };
+  const messages = [...MESSAGES.messages, { role: "assistant", content: searched }];
+  const interpreter = { type: "code_interpreter", container: { type: "auto" } };
+  const run = [{ type: "code_interpreter_call", id: "ci_1", code: "1", container_id: "c", outputs: null }];
+  const calls = [
+    ["/v1/messages", { ...search, messages }],
+    ["/v1/responses", { ...RESPONSES, tools: [interpreter], input: run }],
+  ] as const;
 
-test("a budget counts what is reserved as gone until it is settled, once", () => {
-  const budget = tokenBudget(100);
-  const first = budget.reserve(60);
-  expect(budget.reserve(41)).toBeNull();
-  const second = budget.reserve(40);
-  first?.settle(10);
-  first?.settle(0);
-  second?.settle(null);
-  expect(budget.spent()).toBe(50);
-  expect(budget.reserve(51)).toBeNull();
-  expect(budget.reserve(50)).not.toBeNull();
+  test.each(calls)("is passed on with what it leaves in the conversation: %s", (path, body) => {
+    expect(checkModelRequest(path, body, named)).toMatchObject({ status: "ok", hasTools: true });
+  });
+
+  test.each(calls)("is refused with both when nobody named it: %s", (path, body) => {
+    expect(checkModelRequest(path, body, CONFIGURED)).toMatchObject({ status: "refused" });
+    const { tools: _, ...rest } = body;
+    expect(checkModelRequest(path, rest, CONFIGURED)).toMatchObject({ status: "refused" });
+  });
+
+  test("opens no other tool, no file and no server", () => {
+    for (const more of [
+      { tools: [{ type: "web_search_20260209", name: "web_search" }] },
+      { tools: [{ type: "web_fetch_20250910", name: "web_fetch" }] },
+      { mcp_servers: [{ type: "url", url: "https://evil.example", name: "x" }] },
+      { container: "x" },
+      { messages: [{ role: "user", content: [{ type: "container_upload", file_id: "f" }] }] },
+      { messages: [{ role: "user", content: [{ type: "document", source: { type: "file", file_id: "f" } }] }] },
+    ]) {
+      expect(checkModelRequest("/v1/messages", { ...MESSAGES, ...more }, named)).toMatchObject({ status: "refused" });
+    }
+  });
 });

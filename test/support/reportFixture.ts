@@ -110,6 +110,7 @@ export function sampleReport(over: Partial<Report> = {}): Report {
       refused: [{ weakness: "cloud-metadata", reason: "condition-not-met: network-route:169.254.169.254" }],
       end: "finished",
       notes: [],
+      spent: null,
       malformed: 3,
     },
     egress: [
