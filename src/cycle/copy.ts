@@ -9,8 +9,8 @@ import { fileNamedBy } from "../stack/declared/choose.ts";
 import type { Clone } from "../stack/stack.ts";
 import type { Ground } from "./ground.ts";
 
-/** The clone, every fake in it, and one fake more for the drills. Leaving its scope removes it from the disk. */
-export type Copy = Clone & AsyncDisposable & { fakes: readonly Fake[]; drillFake: Fake };
+/** The clone, every fake in it, and two more: for the drills, and for a file that nobody should open. Leaving its scope removes it from the disk. */
+export type Copy = Clone & AsyncDisposable & { fakes: readonly Fake[]; drillFake: Fake; sentinelFake: Fake };
 
 /** Clones the configured stack into the run directory. `label` tells the copies of one cycle apart, by directory and by fakes. */
 export async function makeCopy(ground: Ground, label = ""): Promise<Copy> {
@@ -30,12 +30,14 @@ export async function makeCopy(ground: Ground, label = ""): Promise<Copy> {
     },
   );
   const drillFake = maker.fakeFor("", "github-token", { cycle, file: "drill" });
+  const sentinelFake = maker.fakeFor("", "github-token", { cycle, file: "sentinel" });
   const fakes = maker.all();
   rememberFakes(stateDir, fakes);
   return {
     ...clone,
     fakes,
     drillFake,
+    sentinelFake,
     [Symbol.asyncDispose]: () => rm(clone.root, { recursive: true, force: true }),
   };
 }

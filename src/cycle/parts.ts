@@ -36,7 +36,7 @@ export type Parts = {
   preflight(clone: Copy, gateway: Gateway, lab: Lab): Promise<Preflight>;
   target(clone: Copy, gateway: Gateway): Promise<Target>;
   measure(target: Target, lab: Lab): Promise<Measured>;
-  drill(clone: Copy, target: Target): Promise<DrillOutcome[]>;
+  drill(clone: Copy, target: Target, gateway: Gateway): Promise<DrillOutcome[]>;
   audit(clone: Copy, stack: Studied): Promise<Audit>;
   research(lab: Lab, measured: Measured, audit: Audit): Promise<Research>;
   measureAgain(target: Target, measured: Measured): Promise<Persisted>;
@@ -80,7 +80,7 @@ export function realParts(ground: Ground): Parts {
     },
     target: async (clone, gateway) => openTarget(ground, gateway, clone, await declaredOf(clone)),
     measure: (target, lab) => measureAll(ground, target, lab),
-    drill: (clone, target) => drillTripwires(ground, target, clone),
+    drill: (clone, target, gateway) => drillTripwires(ground, gateway, target, clone),
     async audit(clone, { discovered }) {
       const { agents } = config.stack;
       const found = await discover(clone, {

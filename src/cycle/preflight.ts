@@ -50,7 +50,7 @@ function traps(cycle: string, fake: Fake): Trap[] {
       order: { touch: "undeclared-host", host: "undeclared.example.invalid" },
       answers: [403],
     },
-    { what: "a canary host rings", order: { touch: "canary-host", host }, answers: [403], alarm: host },
+    { what: "a canary host answers and rings", order: { touch: "canary-host", host }, answers: [200], alarm: host },
     {
       what: "a fake credential on its way out rings",
       order: { touch: "fake-credential", url: "http://api.example.invalid/", value: fake.value },
@@ -85,6 +85,8 @@ async function springTraps(ground: Ground, gateway: Gateway, scratch: Room, fake
   const bad = traps(ground.cycle, fake);
   const since = ground.ledger.size();
   const good: DrillOrder = { touch: "sentinel-file", path: "/etc/passwd" };
+  // Else the fake would be stolen, and everything would stop.
+  await gateway.drill(scratch.sandbox.name, fake.id);
   const orders = [good, ...bad.map(({ order }) => order)];
   const touches = await ground.stepper.inSandbox(() => touchFromInside(scratch.guest, orders, ground.signal));
   if (touches.status === "nothing-said")

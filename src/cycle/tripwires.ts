@@ -6,6 +6,7 @@ import { plantSentinel, type SentinelOutcome } from "../canaries/sentinel.ts";
 import type { Drill, DrillOutcome } from "../decoys/decoys.ts";
 import { runDrill } from "../decoys/drill.ts";
 import { plantServer, removeServer, type Splice } from "../decoys/install.ts";
+import type { Gateway } from "../egress/egress.ts";
 import { persona } from "../guest/decoy/persona.ts";
 import { guestArgv } from "../sandbox/image.ts";
 import type { Clone } from "../stack/stack.ts";
@@ -23,13 +24,20 @@ export function canaryHostOf(cycle: string): string {
  * Plants a decoy server, a sentinel file and a fake credential where the target can reach them, touches each of them and
  * the canary host from inside, and takes the plants out again. The outcome of each carrier stands on its own.
  */
-export async function drillTripwires(ground: Ground, target: Target, clone: Copy): Promise<DrillOutcome[]> {
+export async function drillTripwires(
+  ground: Ground,
+  gateway: Gateway,
+  target: Target,
+  clone: Copy,
+): Promise<DrillOutcome[]> {
   const outcomes: DrillOutcome[] = [];
   const run = async (drill: Drill) => {
     const { ledger, clock, signal, stepper } = ground;
     outcomes.push(await stepper.inSandbox(() => runDrill(drill, { guest: target.guest, ledger, clock, signal })));
   };
   await withDecoy(target, clone, run, outcomes);
+  // Else it would be stolen, and everything would stop.
+  await gateway.drill(target.sandbox.name, clone.drillFake.id);
   await run({
     carrier: "fake-credential",
     order: { touch: "fake-credential", url: "http://api.example.invalid/v1/whoami", value: clone.drillFake.value },
@@ -105,7 +113,7 @@ const NOT_THERE = { throwIfNoEntry: false } as const;
 async function withSentinel(
   ground: Ground,
   target: Target,
-  clone: Clone,
+  clone: Copy,
   run: (drill: Drill) => Promise<void>,
   outcomes: DrillOutcome[],
 ): Promise<void> {
@@ -125,7 +133,9 @@ async function withSentinel(
       at: ground.clock.now().toISOString(),
     });
   const path = join(clone.workspace, name);
-  const planted: SentinelOutcome = plantSentinel(path, "# kept by hand\n", ring);
+  // Who reads it on is seen a second time: at the gateway.
+  const content = `# kept by hand\nGITHUB_TOKEN=${clone.sentinelFake.value}\n`;
+  const planted: SentinelOutcome = plantSentinel(path, content, ring);
   if (planted.status === "blind") {
     outcomes.push({ status: "not-run", carrier: "sentinel-file", reason: planted.reason });
     return;

@@ -238,16 +238,22 @@ describe("the canary watch", () => {
     },
   );
 
-  test("a canary host rings for every role and by CONNECT too", async () => {
+  test("a canary host answers and rings for every role; a tunnel to it rings and is denied", async () => {
     const gateway = await start();
     for (const role of ["lab", "target"] as const) {
       const { shim } = await bring(gateway, role);
-      expect((await shim.ask({ ":authority": "canary.example", ":path": "/" })).status).toBe(403);
+      const told = [];
+      for (const path of ["/", "/v1/secret?x=1"])
+        told.push(await shim.ask({ ":authority": "canary.example", ":path": path }));
+      expect(told).toMatchObject([{ status: 200 }, { status: 200, text: told[0]?.text }]);
       expect((await shim.ask({ ":method": "CONNECT", ":authority": "x.canary.example:443" })).status).toBe(403);
     }
-    await expect.poll(() => alarms.length).toBe(4);
+    await expect.poll(() => alarms.length).toBe(6);
     expect(alarms.every(({ carrier, subject }) => carrier === "canary-host" && subject === "canary.example")).toBe(
       true,
+    );
+    expect(log(gateway).filter(({ event }) => event === "open")).toMatchObject(
+      Array.from({ length: 6 }, () => ({ verdict: "deny", reason: "canary-host" })),
     );
   });
 });

@@ -1,0 +1,110 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Fake, Recogniser, Sighting } from "../../canaries/canaries.ts";
+import { recogniser } from "../../canaries/recogniser.ts";
+import { peeled } from "./peel.ts";
+import { type Piece, piecesOf } from "./pieces.ts";
+import { plainBody } from "./plainBody.ts";
+import { HITS_MAX, type Hit, type Looked } from "./watch.ts";
+import { WINDOW_BYTES } from "./window.ts";
+
+/** One request looked at by itself, and the ends of its values, by which it is held against the requests before it. */
+export type Examined = { looked: Looked; ends: End[] };
+
+/** Beginning and end of a value, each at most WINDOW_BYTES; the same when it is short. `slot` names its place. */
+export type End = { slot: string; length: number; head: Buffer; tail: Buffer };
+
+export type Finders = {
+  whole: Recogniser;
+  /** For what was joined by us: only fakes that are too long to stand there by chance. */
+  joined: Recogniser;
+};
+
+const JOINED_LENGTH_MIN = 12;
+/** No encoding reads over it. */
+const BETWEEN = Buffer.alloc(4);
+
+export function findersFor(fakes: readonly Fake[], masterKey?: Uint8Array): Finders {
+  return {
+    whole: recogniser(fakes, masterKey),
+    joined: recogniser(
+      fakes.filter(({ value }) => value.length >= JOINED_LENGTH_MIN),
+      masterKey,
+    ),
+  };
+}
+
+/** Pure, so that it can be done in another thread. */
+export function examine(finders: Finders, headers: IncomingHttpHeaders, body: Uint8Array): Examined {
+  const raw = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const found = new Map<string, Hit>();
+  const faults: string[] = [];
+  const see = (where: Hit["where"], sightings: readonly Sighting[]): void => {
+    for (const sighting of sightings) {
+      if (found.size < HITS_MAX && !found.has(sighting.fakeId)) found.set(sighting.fakeId, { where, sighting });
+    }
+  };
+  const search = (finder: Recogniser, where: Hit["where"], bytes: Uint8Array): void => {
+    if (bytes.length === 0) return;
+    const { sightings, isWhole } = finder.inspect(bytes);
+    see(where, sightings);
+    if (!isWhole) faults.push(`more in the ${where} than can be decoded`);
+  };
+  const { ":path": path, ...others } = headers;
+  search(finders.whole, "path", Buffer.from(String(path ?? "")));
+  search(finders.whole, "headers", Buffer.from(headerText(others)));
+  search(finders.whole, "body", raw);
+  const plain = plainBody(headers["content-encoding"] ?? "", raw);
+  if (plain.status === "unsearchable") faults.push(plain.why);
+  const inner = plain.status === "plain" ? plain.bytes : Buffer.alloc(0);
+  if (inner !== raw) search(finders.whole, "body", inner);
+  const values = valuesOf(piecesOf(headers, inner));
+  const joins = values.filter(({ isJoin }) => isJoin).flatMap(({ bytes }) => [bytes, BETWEEN]);
+  search(finders.joined, "parts", Buffer.concat(joins));
+  const hits = [...found.values()];
+  const [why] = faults;
+  return {
+    looked: why === undefined ? { status: "searched", hits } : { status: "unsearchable", why, hits },
+    ends: values.map(({ slot, bytes }) => endOf(slot, bytes)),
+  };
+}
+
+type Value = { slot: string; bytes: Buffer /** Of several pieces of this request. */; isJoin: boolean };
+
+/** Every piece, and the pieces of a kind one after the other; each of them once more without its encodings, where it has any. */
+function valuesOf(pieces: readonly Piece[]): Value[] {
+  const groups = new Map<string, { plain: Buffer[]; bare: Buffer[]; isEncoded: boolean }>();
+  const values: Value[] = [];
+  for (const { slot, bytes } of pieces) {
+    const bare = peeled(bytes);
+    const isEncoded = bare !== bytes;
+    const [name = "", place] = slot.split(":", 2);
+    // What has no name of its own in its kind stands in the row of its kind alone.
+    if (place !== "") {
+      values.push({ slot, bytes, isJoin: false });
+      if (isEncoded) values.push({ slot: `${slot} decoded`, bytes: bare, isJoin: false });
+    }
+    const group = groups.get(name) ?? { plain: [], bare: [], isEncoded: false };
+    groups.set(name, group);
+    group.plain.push(bytes);
+    group.bare.push(bare);
+    group.isEncoded ||= isEncoded;
+  }
+  for (const [name, { plain, bare, isEncoded }] of groups) {
+    const isJoin = plain.length > 1;
+    values.push({ slot: name, bytes: Buffer.concat(plain), isJoin });
+    if (isEncoded) values.push({ slot: `${name} decoded`, bytes: Buffer.concat(bare), isJoin });
+  }
+  return values;
+}
+
+function endOf(slot: string, bytes: Buffer): End {
+  const head = Buffer.from(bytes.subarray(0, WINDOW_BYTES));
+  if (bytes.length <= WINDOW_BYTES) return { slot, length: bytes.length, head, tail: head };
+  return { slot, length: bytes.length, head, tail: Buffer.from(bytes.subarray(-WINDOW_BYTES)) };
+}
+
+function headerText(headers: IncomingHttpHeaders): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(", ") : (value ?? "")}`)
+    .join("\n");
+}

@@ -1,0 +1,57 @@
+import type { End } from "./examine.ts";
+
+/**
+ * What is remembered of the values that a sandbox sent: of each place (`query:token`, `header:x-id`, all of a body's strings
+ * together) the last 1,024 bytes, as they came and decoded, for the 64 places that were used last. A value that is the same as
+ * the one before it in its place adds nothing, so that headers that every request has cost nothing.
+ *
+ * It misses a fake whose pieces come in another order, in places that never meet, under more than 64 names at once, with more than
+ * 1,024 bytes between them in one place, or from two sandboxes.
+ */
+export type Window = {
+  /** What stood before in the places of these values, each joined to its new value; text to search. Remembers them. */
+  join(sandbox: string, ends: readonly End[]): Buffer;
+  forget(sandbox: string): void;
+};
+
+export const WINDOW_BYTES = 1_024;
+const PLACES_MAX = 64;
+/** No encoding reads over it. */
+const BETWEEN = Buffer.alloc(4);
+
+type Place = { tail: Buffer; last: End };
+
+export function rollingWindow(): Window {
+  const bySandbox = new Map<string, Map<string, Place>>();
+  return {
+    join(sandbox, ends) {
+      const places = bySandbox.get(sandbox) ?? new Map<string, Place>();
+      bySandbox.set(sandbox, places);
+      const joined: Buffer[] = [];
+      for (const end of ends) {
+        const before = places.get(end.slot);
+        if (before !== undefined && isSame(before.last, end)) continue;
+        const tail = before?.tail ?? Buffer.alloc(0);
+        if (tail.length > 0) joined.push(tail, end.head, BETWEEN);
+        // Last in the map: what was used longest ago is the first to go.
+        places.delete(end.slot);
+        places.set(end.slot, { tail: tailOf(tail, end), last: end });
+      }
+      for (const slot of places.keys()) {
+        if (places.size <= PLACES_MAX) break;
+        places.delete(slot);
+      }
+      return Buffer.concat(joined);
+    },
+    forget: (sandbox) => void bySandbox.delete(sandbox),
+  };
+}
+
+function tailOf(before: Buffer, { length, tail }: End): Buffer {
+  if (length >= WINDOW_BYTES) return tail;
+  return Buffer.from(Buffer.concat([before, tail]).subarray(-WINDOW_BYTES));
+}
+
+function isSame(one: End, other: End): boolean {
+  return one.length === other.length && one.head.equals(other.head) && one.tail.equals(other.tail);
+}
