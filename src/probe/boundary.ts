@@ -19,6 +19,11 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
   "runtime-default",
   "user-identity",
   "lsm",
+  "visible-process",
+  "program",
+  "write-and-execute",
+  "executable-memory",
+  "proxy-environment",
 ]);
 
 /** Single rows of the same kind. */

@@ -44,7 +44,17 @@ export function labWithinTarget(lab: ProbeReport, target: ProbeReport, excepted:
 }
 
 /** Rows that say what a sandbox is, and the machinery that measures: neither is a right that the lab could have too much of. */
-const NO_RIGHT: ReadonlySet<string> = new Set(["control", "own", "mount", "runtime-name"]);
+const NO_RIGHT: ReadonlySet<string> = new Set([
+  "control",
+  "own",
+  "mount",
+  "runtime-name",
+  "visible-process",
+  "program",
+  "write-and-execute",
+  "executable-memory",
+  "proxy-environment",
+]);
 
 /** Wider than an exposure: what every container has may still be more than this target has. */
 function isOpen(row: Observation): boolean {

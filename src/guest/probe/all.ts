@@ -1,44 +1,63 @@
 import { abstractSocket } from "./cross-boundary/abstract-socket.ts";
+import { desktopSocket } from "./cross-boundary/desktop-socket.ts";
 import { engineSocket } from "./cross-boundary/engine-socket.ts";
 import { hostIpc, hostUts } from "./cross-boundary/host-namespaces.ts";
 import { unixSocket } from "./cross-boundary/unix-socket.ts";
+import { workspaceLink } from "./cross-boundary/workspace-link.ts";
 import { cgroupControl } from "./filesystem/cgroup-control.ts";
 import { deviceNode } from "./filesystem/device-node.ts";
+import { foreignRoot } from "./filesystem/foreign-root.ts";
 import { hostMount } from "./filesystem/host-mount.ts";
 import { hostPathLeak } from "./filesystem/host-path-leak.ts";
 import { inheritedDescriptor } from "./filesystem/inherited-descriptor.ts";
 import { kernelControlFile } from "./filesystem/kernel-control-file.ts";
+import { lxcfsMount } from "./filesystem/lxcfs-mount.ts";
 import { mount } from "./filesystem/mount.ts";
 import { mountPropagation } from "./filesystem/mount-propagation.ts";
 import { procfsMasking } from "./filesystem/procfs-masking.ts";
 import { rootFilesystem } from "./filesystem/root-filesystem.ts";
+import { scratchSpace } from "./filesystem/scratch-space.ts";
 import { sensitiveFile } from "./filesystem/sensitive-file.ts";
+import { setIdProgram } from "./filesystem/set-id-program.ts";
 import { systemDirectory } from "./filesystem/system-directory.ts";
+import { writeAndExecute } from "./filesystem/write-and-execute.ts";
+import { gitEnvironment } from "./memory/git-environment.ts";
 import { persistencePath } from "./memory/persistence-path.ts";
 import { trustFile, trustFileCreatable } from "./memory/trust-file.ts";
 import { hostNetworkNamespace } from "./network/host-network-namespace.ts";
 import { loopbackListener } from "./network/loopback-listener.ts";
 import { networkInterface } from "./network/network-interface.ts";
 import { networkRoute } from "./network/network-route.ts";
+import { proxyEnvironment } from "./network/proxy-environment.ts";
 import type { Check } from "./probe.ts";
+import { addressRandomisation } from "./process/address-randomisation.ts";
 import { capability, runtimeDefault } from "./process/capability.ts";
 import { dangerousSyscall } from "./process/dangerous-syscall.ts";
+import { executableMemory } from "./process/executable-memory.ts";
+import { foreignSignal } from "./process/foreign-signal.ts";
 import { hostProcesses } from "./process/host-processes.ts";
+import { kernelRange } from "./process/kernel-range.ts";
 import { kernelSysctl } from "./process/kernel-sysctl.ts";
 import { lsm } from "./process/lsm.ts";
 import { namespace } from "./process/namespace.ts";
 import { noNewPrivs } from "./process/no-new-privs.ts";
+import { program } from "./process/program.ts";
 import { ptraceScope } from "./process/ptrace-scope.ts";
 import { resourceLimit } from "./process/resource-limit.ts";
+import { rootGroup } from "./process/root-group.ts";
 import { runtimeName } from "./process/runtime-name.ts";
 import { socketFamily } from "./process/socket-family.ts";
 import { syscallBoundary } from "./process/syscall-boundary.ts";
+import { terminal } from "./process/terminal.ts";
 import { userIdentity } from "./process/user-identity.ts";
 import { userNamespace } from "./process/user-namespace.ts";
+import { visibleProcess } from "./process/visible-process.ts";
 import { agentSocket } from "./secrets/agent-socket.ts";
+import { commandLineSecret } from "./secrets/command-line-secret.ts";
 import { agentCredentialFile, cloudCredentialFile, credentialFile } from "./secrets/credential-files.ts";
 import { envSecret } from "./secrets/env-secret.ts";
 import { foreignEnviron } from "./secrets/foreign-environ.ts";
+import { kernelKeyring } from "./secrets/kernel-keyring.ts";
 import { serviceAccountToken } from "./secrets/service-account-token.ts";
 
 /** Every check, in the order in which they run. The descriptors come first, before any other check has opened one. */
@@ -47,6 +66,7 @@ export const CHECKS: readonly Check[] = [
   syscallBoundary,
   runtimeName,
   userIdentity,
+  rootGroup,
   capability,
   runtimeDefault,
   noNewPrivs,
@@ -54,11 +74,18 @@ export const CHECKS: readonly Check[] = [
   namespace,
   userNamespace,
   hostProcesses,
+  visibleProcess,
+  foreignSignal,
   ptraceScope,
   socketFamily,
   dangerousSyscall,
   kernelSysctl,
+  addressRandomisation,
+  executableMemory,
+  kernelRange,
   resourceLimit,
+  program,
+  terminal,
   mount,
   hostMount,
   hostPathLeak,
@@ -70,23 +97,34 @@ export const CHECKS: readonly Check[] = [
   procfsMasking,
   kernelControlFile,
   cgroupControl,
+  foreignRoot,
+  lxcfsMount,
+  scratchSpace,
+  setIdProgram,
+  writeAndExecute,
   cloudCredentialFile,
   agentCredentialFile,
   credentialFile,
   serviceAccountToken,
   envSecret,
   foreignEnviron,
+  commandLineSecret,
   agentSocket,
+  kernelKeyring,
   networkInterface,
   networkRoute,
   hostNetworkNamespace,
   loopbackListener,
+  proxyEnvironment,
   abstractSocket,
   hostIpc,
   hostUts,
   engineSocket,
   unixSocket,
+  desktopSocket,
+  workspaceLink,
   trustFile,
   trustFileCreatable,
   persistencePath,
+  gitEnvironment,
 ];

@@ -14,19 +14,22 @@ export type Ground = {
   stat(path: string): Promise<Asked<Thing>>;
   lstat(path: string): Promise<Asked<Thing>>;
   /** access(2): may this process, and does the mount let it? Nothing is opened. */
-  access(path: string, mode: "read" | "write"): Promise<Asked<true>>;
+  access(path: string, mode: "read" | "write" | "execute"): Promise<Asked<true>>;
   /** At most `max` entries, by name. */
   list(path: string, max: number): Promise<Asked<{ entries: Entry[]; isWhole: boolean }>>;
   /** Opens for reading and closes, reading nothing. For kernel files whose permission is decided at open. */
   opens(path: string): Promise<Asked<true>>;
   /** Connects and closes, saying nothing. ETIMEDOUT when there was no answer in time. */
   connect(target: SocketPlace): Promise<Asked<true>>;
+  /** Signal 0: the kernel looks whether this process might signal that one, and sends nothing (kill(2)). `pid` above 0. */
+  maySignal(pid: number): Promise<Asked<true>>;
 };
 
 export type Asked<T> = { status: "answered"; value: T } | { status: "refused"; errno: string };
 export type Kind = "file" | "directory" | "link" | "socket" | "fifo" | "character" | "block" | "unknown";
 export type Entry = { name: string; kind: Kind };
-export type Thing = { kind: Kind; size: number; uid: number; dev: number; ino: number };
+/** `mode` the permission bits with set-user-id, set-group-id and sticky. */
+export type Thing = { kind: Kind; size: number; mode: number; uid: number; dev: number; ino: number };
 export type SocketPlace = { path: string } | { abstract: string } | { host: string; port: number };
 
 const TABLE_BYTES_MAX = 256 * 1024;
@@ -39,7 +42,7 @@ export const kernel: Ground = {
   lstat: (path) => ask(async () => thing(await lstat(path))),
   access: (path, mode) =>
     ask(async () => {
-      await access(path, mode === "read" ? constants.R_OK : constants.W_OK);
+      await access(path, ACCESS[mode]);
       return true as const;
     }),
   list: (path, max) => ask(() => list(path, max)),
@@ -50,7 +53,16 @@ export const kernel: Ground = {
       return true as const;
     }),
   connect: connectAndClose,
+  maySignal: (pid) =>
+    ask(async () => {
+      // 0 and below are whole groups of processes, and nobody means those here.
+      if (!Number.isSafeInteger(pid) || pid <= 0) throw new RangeError("a process number is expected");
+      process.kill(pid, 0);
+      return true as const;
+    }),
 };
+
+const ACCESS = { read: constants.R_OK, write: constants.W_OK, execute: constants.X_OK } as const;
 
 /** A FIFO without a writer must not hold us, and a terminal must not become ours. */
 const OPEN_QUIETLY = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -109,8 +121,11 @@ function kindOf(of: Kinded): Kind {
   return of.isBlockDevice() ? "block" : "unknown";
 }
 
-function thing(stats: Kinded & { size: number; uid: number; dev: number; ino: number }): Thing {
-  return { kind: kindOf(stats), size: stats.size, uid: stats.uid, dev: stats.dev, ino: stats.ino };
+type Stats = Kinded & { size: number; mode: number; uid: number; dev: number; ino: number };
+
+function thing(stats: Stats): Thing {
+  const { size, mode, uid, dev, ino } = stats;
+  return { kind: kindOf(stats), size, mode: mode & 0o7777, uid, dev, ino };
 }
 
 function connectAndClose(target: SocketPlace): Promise<Asked<true>> {

@@ -75,9 +75,11 @@ test("a secret in the environment flips the row of its name, and its value is no
   expect(stdout).not.toContain(value);
 });
 
-test("a value that looks like a key is found under an innocent name", async () => {
+test("a value that looks like a key is found under an innocent name, and on the command line of the launcher that set it", async () => {
   const value = ["gh", "p_", "a1".repeat(18)].join("");
-  expect(await widened({ args: ["--setenv", "COLOUR", value] })).toEqual(["env-secret:COLOUR"]);
+  const twin = { args: ["--setenv", "COLOUR", value] };
+  expect(await widened(twin)).toEqual(["env-secret:COLOUR", "own:command-line-secret:init"]);
+  expect((await world.raw(twin)).stdout).not.toContain(value);
 });
 
 test("a writable copy of /etc flips the directory and its mount", async () => {
@@ -119,7 +121,7 @@ test("a writable workspace flips what a program outside obeys, there and not yet
   expect(ids).toContain("trust-file-creatable:.mcp.json");
   expect(ids).not.toContain("trust-file-creatable:.git/hooks");
   const others = ids.filter((id) => !/^trust-file(-creatable)?:[^~]/.test(id));
-  expect(others).toEqual(["host-mount:/workspace", "mount:/workspace"]);
+  expect(others).toEqual(["host-mount:/workspace", "mount:/workspace", "scratch-space:.", "write-and-execute:."]);
 });
 
 test("without a filter the system-call boundary flips, and what the filter hid is unknown and not widened", async () => {
@@ -142,7 +144,10 @@ test("in the host's process namespace its processes show", async () => {
   const ids = await widened({ without: ["--unshare-pid"] });
   expect(ids).toContain("host-processes");
   expect(ids).toContain("namespace:pid");
-  expect(ids.filter((id) => !/^(host-processes|namespace:pid|foreign-environ:|device-node:)/.test(id))).toEqual([]);
+  expect(ids).toContain("visible-process:host");
+  const about =
+    /^(own:)?(host-processes|namespace:pid|foreign-(environ|signal|root):|command-line-secret:|visible-process:|device-node:)/;
+  expect(ids.filter((id) => !about.test(id))).toEqual([]);
 });
 
 test("in the host's network namespace only rows about sockets and the network flip", async () => {
@@ -166,6 +171,8 @@ test("a listener on the loopback and an abstract socket are found in the kernel'
     "abstract-socket:@tool-server",
     "loopback-listener:127.0.0.1:8765",
     "own:foreign-environ:parent",
+    "own:foreign-signal:parent",
+    "own:visible-process:MainThread",
   ]);
 });
 

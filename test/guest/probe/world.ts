@@ -177,7 +177,7 @@ function bubblewrapArgv(
     ["--ro-bind", "/proc/sys", "/proc/sys"],
     ...MASKED.filter((path) => existsSync(path)).map((path) => ["--ro-bind", "/dev/null", path]),
     ["--dev", "/dev"],
-    ["--tmpfs", "/tmp"],
+    ["--size", String(64 * 1024 * 1024), "--tmpfs", "/tmp"],
     ["--ro-bind", at.home, "/home/agent"],
     ["--ro-bind", at.workspace, "/workspace"],
   ].filter(([first = ""]) => !(twin.without ?? []).includes(first));

@@ -4,6 +4,8 @@ export const TRUST_FILES: readonly (readonly [place: string, what: string])[] = 
   [".git/config", "Git settings that name programs"],
   [".git/modules", "Git hooks and settings of submodules"],
   [".git/info/attributes", "Git filters"],
+  [".git/config.worktree", "Git settings that name programs"],
+  [".git/worktrees", "Git settings of other work trees"],
   [".gitattributes", "Git filters"],
   [".gitmodules", "Git submodules"],
   [".husky", "Git hooks"],
@@ -31,7 +33,12 @@ export const TRUST_FILES: readonly (readonly [place: string, what: string])[] = 
   [".github/copilot-instructions.md", "instructions for agents"],
   [".gitlab-ci.yml", "CI workflows"],
   [".devcontainer/devcontainer.json", "the next sandbox's own definition"],
+  [".devcontainer.json", "the next sandbox's own definition"],
+  [".devcontainer/Dockerfile", "the next sandbox's own image"],
   ["Dockerfile", "an image's recipe"],
+  ["Containerfile", "an image's recipe"],
+  [".dockerignore", "what goes into an image"],
+  ["compose.yaml", "containers' definition"],
   ["docker-compose.yml", "containers' definition"],
   [".envrc", "shell code of direnv"],
   ["Makefile", "build steps"],
@@ -49,6 +56,9 @@ export const TRUST_FILES_OF_HOME: readonly (readonly [place: string, what: strin
   ["~/.gemini/settings.json", "Gemini CLI settings"],
   ["~/.gemini/GEMINI.md", "instructions for agents"],
   ["~/.cursor/mcp.json", "Cursor MCP servers"],
+  ["~/.config/git/config", "Git settings that name programs"],
+  ["~/.srt-settings.json", "the next sandbox's own policy"],
+  ["~/.docker/config.json", "programs of the Docker client"],
 ];
 
 /** Where a program is put to be started again: shells, schedulers, services. */

@@ -1,0 +1,64 @@
+import type { Check, Context, Row } from "../probe.ts";
+import { PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
+import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
+
+const SUBJECT: Record<ProcessKind, string> = {
+  init: "the root directory of process 1",
+  parent: "the root directory of this process's parent",
+  ancestors: "the root directory of this process's other ancestors",
+  others: "the root directory of other processes",
+};
+
+export const foreignRoot: Check = {
+  id: "foreign-root",
+  category: "filesystem",
+  why: "Through /proc/<pid>/root the files of another mount namespace lie open, past every mount of this one.",
+  misses:
+    "What lies there: its type is asked for, and nothing in it. A namespace whose number is hidden counts as foreign when its root is another directory.",
+  source: "proc_pid_root(5); CVE-2019-5736 went the same way through /proc/<pid>/exe",
+  async run(context) {
+    const seen = await visibleProcesses(context);
+    const own = await context.ground.stat("/");
+    if (seen.status === "hidden" || own.status === "refused") {
+      const why = seen.status === "hidden" ? `/proc: ${seen.why}` : "the root itself cannot be asked for";
+      return { rows: [notMeasured("foreign-root", "the root directories of other processes", why)] };
+    }
+    const found = new Map<ProcessKind, Row>();
+    for (const { pid, kind } of seen.processes) {
+      if (found.get(kind)?.verdict === "reachable") continue;
+      const row = await ask(context, pid, kind, own.value);
+      if (row !== undefined) found.set(kind, row);
+    }
+    const rows = PROCESS_KINDS.map(
+      (kind) =>
+        found.get(kind) ?? absent(`foreign-root:${kind}`, SUBJECT[kind], "none with a root of its own is visible"),
+    );
+    return seen.isWhole ? { rows } : { rows, fellShort: `only ${PROCESSES_MAX} processes were asked` };
+  },
+};
+
+/** Undefined when the process is in this mount namespace, or has ended. */
+async function ask(
+  { ground, facts }: Context,
+  pid: string,
+  kind: ProcessKind,
+  own: { dev: number; ino: number },
+): Promise<Row | undefined> {
+  const id = `foreign-root:${kind}`;
+  const namespace = await ground.link(`/proc/${pid}/ns/mnt`);
+  const inode = namespace.status === "answered" ? /\[(\d+)\]/.exec(namespace.value)?.[1] : undefined;
+  if (inode !== undefined && inode === facts.namespaces["mnt"]) return undefined;
+  const root = await ground.stat(`/proc/${pid}/root/`);
+  if (root.status === "refused") {
+    if (isAbsence(root.errno) || root.errno === "ESRCH") return undefined;
+    return denied(id, SUBJECT[kind], CONTROL.read, mechanism(root.errno), placeOf(kind));
+  }
+  if (root.value.dev === own.dev && root.value.ino === own.ino) return undefined;
+  return reachable(
+    id,
+    SUBJECT[kind],
+    ["list"],
+    "of another mount namespace, and may be entered; not entered",
+    placeOf(kind),
+  );
+}
