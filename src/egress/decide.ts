@@ -99,6 +99,7 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
   if (request.tunnel !== undefined) {
     // Domain fronting: the name that was let through is not the name that is asked for.
     if (request.tunnel.host !== host || request.tunnel.port !== port) return deny("inner-authority-differs");
+    if (request.method === "CONNECT") return deny("tunnel");
     if (request.scheme !== "https") return deny("inner-scheme");
   }
   if (host === OWN_SUFFIX.slice(1) || host.endsWith(OWN_SUFFIX)) {
@@ -122,7 +123,7 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
 }
 
 function matchRules(request: EgressRequest, ofPort: readonly Rule[]): Decision | DenyReason {
-  if (request.method === "CONNECT") return matchTunnel(request, ofPort);
+  if (request.method === "CONNECT") return matchTunnel(ofPort);
   const rules = ofPort.filter((rule) => rule.mode === "terminate");
   if (rules.length === 0) return "tunnel-only";
   const ofMethod = rules.filter((rule) => rule.methods.some((method) => method === request.method));
@@ -143,10 +144,10 @@ function matchRules(request: EgressRequest, ofPort: readonly Rule[]): Decision |
 }
 
 /** A tunnel that one rule would terminate is terminated: then all of its requests are seen. */
-function matchTunnel(request: EgressRequest, ofPort: readonly Rule[]): Decision | DenyReason {
+function matchTunnel(ofPort: readonly Rule[]): Decision | DenyReason {
   const rules = ofPort.filter((rule) => rule.scheme === "https");
   const rule = rules.find((rule) => rule.mode === "terminate") ?? rules[0];
-  if (rule === undefined || request.tunnel !== undefined) return "tunnel";
+  if (rule === undefined) return "tunnel";
   return { verdict: "tunnel", reason: "rule", rule };
 }
 

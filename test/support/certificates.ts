@@ -1,3 +1,4 @@
+import type { webcrypto } from "node:crypto";
 import "reflect-metadata";
 import {
   BasicConstraintsExtension,
@@ -43,7 +44,7 @@ export async function testAuthority(name = "an authority"): Promise<TestAuthorit
     extensions: [new BasicConstraintsExtension(true, undefined, true)],
   });
 
-  const sign = (issuer: string, signingKey: CryptoKey, publicKey: CryptoKey, leaf: Leaf) =>
+  const sign = (issuer: string, signingKey: webcrypto.CryptoKey, publicKey: webcrypto.CryptoKey, leaf: Leaf) =>
     X509CertificateGenerator.create({
       subject: `CN=${leaf.host}`,
       issuer,

@@ -8,7 +8,8 @@ import { answerFor } from "../reasons.ts";
 /** One request of HTTP/1.1, with the headers that it would have over HTTP/2. */
 type OnRequest = (exchange: Exchange, headers: IncomingMessage["headers"], form: FormFault | undefined) => void;
 
-const HEADER_BYTES_MAX = 16 * 1024;
+/** A request without a Host is refused like all that are not decided, and not by the server before we hear of it. */
+const OPTIONS = { maxHeaderSize: 16 * 1024, keepAliveTimeout: 0, requireHostHeader: false };
 const HEADERS_MAX = 100;
 
 /**
@@ -16,7 +17,7 @@ const HEADERS_MAX = 100;
  * `onMalformed`. Nobody listens for an upgrade, so a request that asks for one comes as any other does.
  */
 export function serveHttp1(socket: TLSSocket, onRequest: OnRequest, onMalformed: () => void): void {
-  const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX, keepAliveTimeout: 0 }, (request, response) => {
+  const server = createServer(OPTIONS, (request, response) => {
     const { method = "", url = "", headers, rawHeaders } = request;
     const pseudo = { ":method": method, ":scheme": "https", ":authority": headers.host, ":path": url };
     onRequest(new Http1Exchange(request, response), { ...headers, ...pseudo }, formFaultOf(url, rawHeaders));
@@ -28,6 +29,8 @@ export function serveHttp1(socket: TLSSocket, onRequest: OnRequest, onMalformed:
     if (!peer.writable) return void peer.destroy();
     peer.end(
       `HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain\r\ncontent-length: ${sentence.length + 1}\r\nconnection: close\r\n\r\n${sentence}\n`,
+      // Nobody reads what it still says.
+      () => peer.destroy(),
     );
   };
   server.on("clientError", refuse).on("connect", refuse);

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Rule } from "../allowlist.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Reason } from "../reasons.ts";
-import type { Sent } from "../send.ts";
+import type { Carried, Sent } from "../send.ts";
 import type { TunnelLimits, TunnelParts, TunnelRequest } from "./tunnel.ts";
 
 export type SpliceParts = {
@@ -24,35 +24,26 @@ const BROKEN_OFF = 8;
  * clear, as in the greeting, and not in what is encrypted. Either side may end its half first.
  */
 export function splice(stream: Exchange, socket: Socket, spliced: SpliceParts): Promise<Sent> {
-  const { rule, parts, request, limits } = spliced;
   const passed = { up: 0, down: 0 };
   const ended = { guest: false, upstream: false };
   let brokenBy: "guest" | "upstream" | undefined;
   let cut: Reason | undefined;
-  const stop = (reason: Reason) => {
-    cut ??= reason;
+  const letGo = () => {
     stream.close(BROKEN_OFF);
     socket.destroy();
   };
-  const idle = setTimeout(() => stop("tunnel-idle"), limits.idleMs);
-  const last = setTimeout(() => stop("tunnel-too-long"), limits.lifetimeMs);
-  const fakeIn = fakeWatch(spliced);
-  /** How long a chunk has to wait, or that it may not pass; then all is over. */
-  const admit = (direction: "up" | "down", chunk: Buffer): number | undefined => {
-    const bytesMax = Math.floor((direction === "up" ? rule.requestBytesMax : rule.responseBytesMax) / 2);
-    const reason = parts.isLatched()
-      ? "latched"
-      : passed[direction] + chunk.length > bytesMax
-        ? "tunnel-over-budget"
-        : direction === "up" && fakeIn(chunk)
-          ? "fake-credential"
-          : undefined;
-    if (reason !== undefined) return void stop(reason);
-    const carried = request.carry(direction, chunk.length);
-    if (carried.status === "over") return void stop(carried.reason);
-    passed[direction] += chunk.length;
-    idle.refresh();
-    return carried.waitMs;
+  const stop = (reason: Reason) => {
+    cut ??= reason;
+    letGo();
+  };
+  const idle = setTimeout(() => stop("tunnel-idle"), spliced.limits.idleMs);
+  const last = setTimeout(() => stop("tunnel-too-long"), spliced.limits.lifetimeMs);
+  const gate = chunkGate(spliced, passed);
+  const admit = (direction: Direction, chunk: Buffer) => {
+    const carried = gate(direction, chunk);
+    if (carried.status === "over") stop(carried.reason);
+    else idle.refresh();
+    return carried;
   };
   stream.once("aborted", () => {
     brokenBy ??= "guest";
@@ -70,13 +61,10 @@ export function splice(stream: Exchange, socket: Socket, spliced: SpliceParts): 
   });
   return new Promise((resolve) => {
     let isOneClosed = false;
-    const closed = (by: "guest" | "upstream") => () => {
+    const onClose = (by: "guest" | "upstream") => () => {
       if (!ended[by]) brokenBy ??= by;
       // Of a whole tunnel the other end still flushes what it was given.
-      if (brokenBy !== undefined || cut !== undefined) {
-        stream.close(BROKEN_OFF);
-        socket.destroy();
-      }
+      if (brokenBy !== undefined || cut !== undefined) letGo();
       if (!isOneClosed) {
         isOneClosed = true;
         return;
@@ -86,9 +74,28 @@ export function splice(stream: Exchange, socket: Socket, spliced: SpliceParts): 
       const closedBy = cut !== undefined ? "gateway" : (brokenBy ?? "answer");
       resolve({ code: 200, bytesUp: passed.up, bytesDown: passed.down, closedBy, reason: cut ?? null });
     };
-    onceClosed(stream, closed("guest"));
-    onceClosed(socket, closed("upstream"));
+    onceClosed(stream, onClose("guest"));
+    onceClosed(socket, onClose("upstream"));
   });
+}
+
+type Direction = "up" | "down";
+
+/** Whether a chunk may pass, and how long it waits; what passes is counted. */
+function chunkGate(spliced: SpliceParts, passed: Record<Direction, number>) {
+  const { rule, parts, request } = spliced;
+  const bytesMax = { up: Math.floor(rule.requestBytesMax / 2), down: Math.floor(rule.responseBytesMax / 2) };
+  const fakeIn = fakeWatch(spliced);
+  return (direction: Direction, chunk: Buffer): Carried => {
+    if (parts.isLatched()) return { status: "over", reason: "latched" };
+    if (passed[direction] + chunk.length > bytesMax[direction]) {
+      return { status: "over", reason: "tunnel-over-budget" };
+    }
+    if (direction === "up" && fakeIn(chunk)) return { status: "over", reason: "fake-credential" };
+    const carried = request.carry(direction, chunk.length);
+    if (carried.status === "passes") passed[direction] += chunk.length;
+    return carried;
+  };
 }
 
 /** True when what was handed to it up to now holds a fake; then whoever must know was told. */
@@ -104,7 +111,7 @@ function fakeWatch({ parts, request }: SpliceParts): (chunk: Buffer) => boolean 
 }
 
 /** Passes on chunk by chunk, no faster than the other side takes them and not before each one's time. */
-function pump(from: Duplex, to: Duplex, admit: (chunk: Buffer) => number | undefined): void {
+function pump(from: Duplex, to: Duplex, admit: (chunk: Buffer) => Carried): void {
   let isHeld = false;
   let isOver = false;
   const goOn = () => {
@@ -117,9 +124,9 @@ function pump(from: Duplex, to: Duplex, admit: (chunk: Buffer) => number | undef
     if (!to.destroyed && !to.write(chunk)) from.pause();
   };
   from.on("data", (chunk: Buffer) => {
-    const waitMs = admit(chunk);
-    if (waitMs === undefined) return;
-    if (waitMs <= 0) return pass(chunk);
+    const carried = admit(chunk);
+    if (carried.status === "over") return;
+    if (carried.waitMs <= 0) return pass(chunk);
     isHeld = true;
     from.pause();
     const held = setTimeout(() => {
@@ -127,7 +134,7 @@ function pump(from: Duplex, to: Duplex, admit: (chunk: Buffer) => number | undef
       pass(chunk);
       goOn();
       finish();
-    }, waitMs);
+    }, carried.waitMs);
     to.once("close", () => clearTimeout(held));
   });
   to.on("drain", goOn);
