@@ -26,9 +26,11 @@ export async function tryAll(bench: string): Promise<Judged[]> {
     `exec "$0" ${join(import.meta.dirname, "run.ts")} ${bench}`,
   ];
   try {
-    const argv = ["unshare", "--net", "--mount", "sh", "-c", steps.join(" && "), process.execPath] as const;
+    // Whatever is left running when this ends, or is ended, ends with its process namespace.
+    const own = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    const argv = ["unshare", ...own, "sh", "-c", steps.join(" && "), process.execPath] as [string, ...string[]];
     const options = { timeoutMs: TIMEOUT_MS, env: { PATH: TOOL_PATH, TMPDIR: tmpdir() } };
-    const { code, stdout, stderr } = await exec([...argv], options);
+    const { code, stdout, stderr } = await exec(argv, options);
     if (code !== 0) throw new Error(`the cases broke off (${code}): ${stderr.slice(-2_000)}`);
     return stdout
       .trimEnd()
