@@ -2,24 +2,23 @@ import type { IncomingHttpHeaders } from "node:http2";
 import type { Clock } from "../base/clock.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import { type Answer, refuse } from "./answer.ts";
-import { type Body, readBody } from "./body.ts";
-import { answerBroker, brokerBytesMax, type Control, isUpkeep } from "./broker.ts";
+import { answerBroker, type Control, isUpkeep } from "./broker.ts";
 import { canaryAnswer } from "./canaryHost.ts";
 import type { Capped } from "./caps.ts";
-import { type ForeignCredential, foreignCredential } from "./credentials.ts";
 import { type Decision, decide, isTypeListed, type Policy } from "./decide.ts";
 import type { Exchange } from "./exchange.ts";
+import { bodyRoom, bytesMaxOf, type TakenBody, takeBody } from "./flowBody.ts";
 import { type Asked, closeLine, openLine, unreadLine } from "./flowLines.ts";
+import { carryOf, credentialOf, useOf } from "./flowUse.ts";
 import { type ForwardParts, forward } from "./forward.ts";
-import { MODEL_BYTES_MAX, type ModelDesk } from "./model.ts";
+import type { ModelDesk } from "./model.ts";
 import { injectedBy, type LivePolicy } from "./policy.ts";
 import type { Reason } from "./reasons.ts";
 import type { EgressRecord, OpenLine } from "./record.ts";
 import { type RingParts, ring } from "./ring.ts";
 import { type Carry, send } from "./send.ts";
-import { SOURCE_BYTES_MAX } from "./source/open.ts";
 import type { SourceDesk } from "./source/source.ts";
-import type { Spending, Used } from "./spending.ts";
+import type { Spending } from "./spending.ts";
 import type { Inner, TunnelDesk } from "./tunnel/tunnel.ts";
 import type { Looked, Watch } from "./watch/watch.ts";
 
@@ -43,14 +42,6 @@ export type FlowParts = RingParts & {
   clock: Clock;
   nextFlow(): number;
 };
-
-const KIB = 1024;
-/** Of a request that is denied, so much is read to look for fakes, and so long. */
-const DENIED_BYTES_MAX = 256 * KIB;
-const DENIED_MS = 1_000;
-const BODY_MS = 30_000;
-/** What the bodies of one sandbox may hold at once. */
-const GUEST_BYTES_MAX = 64 * 1024 * KIB;
 
 /**
  * One request from beginning to end: decide, read what it carries, look for fakes, write it down, and only then act. A
@@ -183,33 +174,6 @@ async function turnAway(
   if (open !== null) parts.record.close(closeLine(open, answer, sent, parts.clock.monotonicMs() - startedAt));
 }
 
-/** Only what a rule lets in is looked at: everything else stays inside with all that it carries. */
-function credentialOf(
-  decision: Decision,
-  headers: IncomingHttpHeaders,
-  policy: LivePolicy,
-  parts: FlowParts,
-): ForeignCredential | undefined {
-  if (decision.verdict !== "allow") return undefined;
-  const known = { ours: new Set(Object.values(policy.secrets)), hashKey: parts.hashKey() };
-  return foreignCredential(headers, decision.target.query, known);
-}
-
-/** A tunnel that is terminated is no use of a rule: the requests in it are. */
-function useOf(decision: Decision, bytesUp: number, parts: FlowParts): Used | null {
-  const isUse = decision.verdict === "allow" || (decision.verdict === "tunnel" && decision.rule.mode === "splice");
-  return isUse ? parts.spending.use(decision.rule, bytesUp, parts.clock.monotonicMs()) : null;
-}
-
-/** What the rule lets through in this cycle and what the sandbox may move in a minute, for each chunk. */
-function carryOf({ rule }: Decision, guest: AdmittedGuest, parts: FlowParts): Carry {
-  return (direction, bytes) => {
-    if (rule !== null && !parts.spending.carry(rule, direction, bytes))
-      return { status: "over", reason: "rule-bytes" };
-    return { status: "passes", waitMs: guest.caps.carry(bytes) };
-  };
-}
-
 function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest, inner: Inner | undefined): Asked {
   const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
   return {
@@ -222,43 +186,6 @@ function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest, inner: Inne
     tunnel: inner?.place,
     form: inner?.form,
   };
-}
-
-function bytesMaxOf(decision: Decision, method: string): number {
-  if (decision.verdict === "deny") return DENIED_BYTES_MAX;
-  if (decision.verdict === "allow") return decision.rule.requestBytesMax;
-  if (decision.verdict === "tunnel") return 0;
-  if (decision.authority === "broker") return brokerBytesMax(method, decision.target.path);
-  return decision.authority === "model" ? MODEL_BYTES_MAX : SOURCE_BYTES_MAX;
-}
-
-type Room = { bytesMax: number; isGranted: boolean; shrinkTo(bytes: number): void };
-
-/** Memory that a body may take, out of what its sandbox has. */
-function bodyRoom(guest: AdmittedGuest, bytesMax: number): Room {
-  const isGranted = guest.bodyBytesReserved + bytesMax <= GUEST_BYTES_MAX;
-  let held = isGranted ? bytesMax : 0;
-  guest.bodyBytesReserved += held;
-  return {
-    bytesMax,
-    isGranted,
-    shrinkTo(bytes) {
-      guest.bodyBytesReserved -= held - bytes;
-      held = bytes;
-    },
-  };
-}
-
-type TakenBody = Body | { status: "refused"; reason: "too-many-at-once"; bytes: Buffer };
-
-async function takeBody(stream: Exchange, decision: Decision, method: string, room: Room): Promise<TakenBody> {
-  // What a tunnel would carry comes only after our answer.
-  if (method === "CONNECT") return { status: "whole", bytes: Buffer.alloc(0) };
-  if (!room.isGranted) {
-    stream.resume();
-    return { status: "refused", reason: "too-many-at-once", bytes: Buffer.alloc(0) };
-  }
-  return readBody(stream, room.bytesMax, decision.verdict === "deny" ? DENIED_MS : BODY_MS);
 }
 
 /** Why it is not done, or null. A fake outweighs all else; a denial outweighs a fault of the body. */

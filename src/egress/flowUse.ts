@@ -1,0 +1,35 @@
+import type { IncomingHttpHeaders } from "node:http2";
+import type { AdmittedGuest } from "./admitted.ts";
+import { type ForeignCredential, foreignCredential } from "./credentials.ts";
+import type { Decision } from "./decide.ts";
+import type { FlowParts } from "./flow.ts";
+import type { LivePolicy } from "./policy.ts";
+import type { Carry } from "./send.ts";
+import type { Used } from "./spending.ts";
+
+/** Only what a rule lets in is looked at: everything else stays inside with all that it carries. */
+export function credentialOf(
+  decision: Decision,
+  headers: IncomingHttpHeaders,
+  policy: LivePolicy,
+  parts: FlowParts,
+): ForeignCredential | undefined {
+  if (decision.verdict !== "allow") return undefined;
+  const known = { ours: new Set(Object.values(policy.secrets)), hashKey: parts.hashKey() };
+  return foreignCredential(headers, decision.target.query, known);
+}
+
+/** A tunnel that is terminated is no use of a rule: the requests in it are. */
+export function useOf(decision: Decision, bytesUp: number, parts: FlowParts): Used | null {
+  const isUse = decision.verdict === "allow" || (decision.verdict === "tunnel" && decision.rule.mode === "splice");
+  return isUse ? parts.spending.use(decision.rule, bytesUp, parts.clock.monotonicMs()) : null;
+}
+
+/** What the rule lets through in this cycle and what the sandbox may move in a minute, for each chunk. */
+export function carryOf({ rule }: Decision, guest: AdmittedGuest, parts: FlowParts): Carry {
+  return (direction, bytes) => {
+    if (rule !== null && !parts.spending.carry(rule, direction, bytes))
+      return { status: "over", reason: "rule-bytes" };
+    return { status: "passes", waitMs: guest.caps.carry(bytes) };
+  };
+}
