@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import { OperatorError } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
-import { loadAllowlist } from "../egress/allowlist.ts";
+import { loadAllowlist, type Rule } from "../egress/allowlist.ts";
 import { decide } from "../egress/decide.ts";
 import { proposalYaml, proposeRules } from "../egress/learn.ts";
 import { egressLogPath, type Flow, readFlows } from "../egress/readLog.ts";
@@ -99,24 +99,35 @@ async function explain(url: string | undefined, values: Values, cwd: string, io:
   const list = await loadAllowlist(resolve(cwd, text(values, "allowlist") ?? SOURCES), systemClock.now());
   // Taken apart by hand: the parser of URLs repairs what the gateway refuses.
   const [, scheme = "", authority = "", path = "/"] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i.exec(url) ?? [];
+  const method = (text(values, "method") ?? "GET").toUpperCase();
   const decision = decide(
     {
       role,
-      method: (text(values, "method") ?? "GET").toUpperCase(),
+      method,
       scheme: scheme.toLowerCase(),
-      authority,
+      authority: method === "CONNECT" ? withPort(authority, scheme) : authority,
       path: path.startsWith("/") ? path : `/${path}`,
     },
     { isLatched: false, canaryHosts: [], rules: list.rules },
   );
   if (flag(values, "json")) io.json(decision);
   else if (decision.verdict === "allow")
-    io.out(`allowed by ${decision.rule.id} (${decision.template}): ${decision.rule.why}`);
+    io.out(`allowed by ${decision.rule.id} (${decision.template})${wayOf(decision.rule)}: ${decision.rule.why}`);
   else if (decision.verdict === "tunnel")
     io.out(`a tunnel that ${decision.rule.id} ${TUNNELS[decision.rule.mode]}: ${decision.rule.why}`);
   else if (decision.verdict === "internal") io.out(`answered by the gateway itself: ${decision.authority}`);
   else io.out(`denied, ${decision.reason}: a sandbox is told that ${answerFor(decision.reason).sentence}`);
   return EXIT.nothingNew;
+}
+
+/** What has no TLS has no tunnel either. */
+function wayOf({ scheme }: Rule): string {
+  return scheme === "https" ? ", plain and in a tunnel, which is terminated" : "";
+}
+
+/** A tunnel is opened to a host and a port; a URL leaves the usual one out. */
+function withPort(authority: string, scheme: string): string {
+  return /:\d+$/.test(authority) ? authority : `${authority}:${scheme.toLowerCase() === "http" ? 80 : 443}`;
 }
 
 const TUNNELS = {

@@ -96,6 +96,9 @@ test("a log that was changed is shown as one not to be trusted, with exit code 3
 test.each([
   ["https://api.osv.dev/v1/vulns/OSV-1", {}, /^allowed by osv-vulnerability/],
   ["https://api.osv.dev/v1/query", { method: "post" }, /^allowed by osv-query/],
+  ["https://api.osv.dev/v1/vulns/OSV-1", {}, /in a tunnel, which is terminated: /],
+  ["https://api.osv.dev/", { method: "connect" }, /^a tunnel that osv-vulnerability terminates: each request/],
+  ["https://api.osv.dev:444/", { method: "connect" }, /^denied, port-not-listed: /],
   ["https://api.osv.dev/v1/query", { role: "target" }, /^denied, role-has-no-outside: /],
   ["https://evil.example/", {}, /^denied, host-not-listed: /],
   ["https://api.osv.dev@evil.example/", {}, /^denied, authority-userinfo: /],
@@ -105,6 +108,16 @@ test.each([
   const ran = await runVerb(verb, ["explain", url], values);
   expect(ran.code).toBe(0);
   expect(ran.out.join("\n")).toMatch(said);
+});
+
+test("explain tells of a spliced tunnel that nobody looks into it, and of a request that it needs one", async () => {
+  const allowlist = join(state, "odd.yaml");
+  const rule = "{ id: odd, host: odd.example, mode: splice, requestBytesMax: 9, responseBytesMax: 9, why: a test }";
+  writeFileSync(allowlist, `version: 1\npurpose: odd\nrules: [${rule}]\n`);
+  const tunnel = await runVerb(verb, ["explain", "https://odd.example/"], { allowlist, method: "CONNECT" });
+  expect(tunnel.out.join("\n")).toMatch(/^a tunnel that odd splices: its bytes pass unseen/);
+  const plain = await runVerb(verb, ["explain", "https://odd.example/"], { allowlist });
+  expect(plain.out.join("\n")).toMatch(/^denied, tunnel-only: /);
 });
 
 test("learn prints rules that a person can complete", async () => {
