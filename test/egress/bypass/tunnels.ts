@@ -143,6 +143,8 @@ export const TUNNEL_CASES: readonly BypassCase[] = [
           if (ask === null) throw new TypeError("the control's tunnel opened, and this one did not");
           await ask(`/v1/before`);
           await withdraw?.();
+          const again = await door.tunnel(`${API}:443`);
+          if (again.status === "open") throw new TypeError("a new tunnel is still let in: nothing was taken back");
           await ask(`/v1/${mark}`);
         },
         isThrough: ({ place }) => place === ADDRESS.api,
