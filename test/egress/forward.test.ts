@@ -181,42 +181,6 @@ describe("bytes are bounded both ways", () => {
   });
 });
 
-describe("types of content", () => {
-  test("a body of a type that the rule does not name stays inside, and one of a type that it names goes out", async () => {
-    await using host = await upstream((response) => response.end("ok"));
-    const only = rule(host.port, { requestBytesMax: 100, contentTypes: ["application/json"] });
-    await using bench = await flowBench({ rules: [only], pins });
-    const post = { ":method": "POST" };
-    const json = { ...post, "content-type": "application/json; charset=utf-8" };
-    const typed = { ...post, "content-type": "text/plain" };
-    expect((await bench.shim.ask(to(host.port, "/a", typed), "{}")).status).toBe(415);
-    expect((await bench.shim.ask(to(host.port, "/b", post), "{}")).status).toBe(415);
-    expect((await bench.shim.ask(to(host.port, "/c"), "{}")).status).toBe(415);
-    expect(host.seen).toEqual([]);
-    expect((await bench.shim.ask(to(host.port, "/d", json), "{}")).status).toBe(200);
-    expect((await bench.shim.ask(to(host.port, "/e", post))).status).toBe(200);
-    expect((await bench.shim.ask(to(host.port, "/f"))).status).toBe(200);
-    const reasons = bench.log().flatMap(({ event, reason }) => (event === "open" ? [reason] : []));
-    expect(reasons.slice(0, 3)).toEqual(Array<string>(3).fill("content-type-not-listed"));
-  });
-
-  test("an answer of a type that the rule does not name stays outside, with or without a word of its type", async () => {
-    await using host = await upstream((response, { url }) => {
-      const type = { "/json": "application/json", "/html": "text/html" }[url];
-      response.writeHead(url === "/empty" ? 204 : 200, type === undefined ? {} : { "content-type": type });
-      response.end(url === "/empty" ? "" : "a secret place");
-    });
-    await using bench = await flowBench({ rules: [rule(host.port, { responseTypes: ["application/json"] })], pins });
-    for (const path of ["/html", "/untyped"]) {
-      const reply = await bench.shim.ask(to(host.port, path));
-      expect(reply).toMatchObject({ status: 502, text: expect.stringMatching(/of a type that is not taken here/) });
-      expect(bench.log().at(-1)).toMatchObject({ reason: "response-type-not-listed", dialed: "127.0.0.1" });
-    }
-    expect(await bench.shim.ask(to(host.port, "/json"))).toMatchObject({ status: 200, text: "a secret place" });
-    expect((await bench.shim.ask(to(host.port, "/empty"))).status).toBe(204);
-  });
-});
-
 describe("names and addresses", () => {
   test("a host that no rule names is denied before anybody is asked for its address", async () => {
     await using bench = await flowBench({ rules: [rule(443, { scheme: "https" })], resolve: neverResolved });
