@@ -14,8 +14,9 @@ import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts"
 export const verb: Verb = {
   name: "probe",
   summary: "measure what can be reached from where I stand",
-  usage: "probe [--out FILE] [--json] [--home DIR] [--workspace DIR]",
+  usage: "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR]",
   options: {
+    deep: { type: "boolean" },
     out: { type: "string" },
     json: { type: "boolean" },
     home: { type: "string" },
@@ -35,6 +36,7 @@ async function probe({ values, positionals, io, cwd }: VerbInput): Promise<numbe
   const home = text(values, "home") ?? environment.home;
   const request = requestOf({
     vantage: "host",
+    isDeep: flag(values, "deep"),
     workspace: directory(cwd, text(values, "workspace") ?? "."),
     ...(home === undefined ? {} : { home: directory(cwd, home) }),
   });

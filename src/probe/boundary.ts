@@ -24,6 +24,7 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
   "write-and-execute",
   "executable-memory",
   "proxy-environment",
+  "path-access",
 ]);
 
 /** Single rows of the same kind. */

@@ -38,7 +38,7 @@ export type Facts = Pick<ProbeRequest, "vantage"> & Partial<ProbeRequest>;
 /** The request for one measurement, with our machinery named. */
 export function requestOf(facts: Facts): ProbeRequest {
   const ours = facts.vantage === "host" ? [] : [...OUR_MACHINERY];
-  return { standIns: [], ours, isPassive: false, host: { namespaces: {} }, ...facts };
+  return { standIns: [], ours, isPassive: false, isDeep: false, host: { namespaces: {} }, ...facts };
 }
 
 /** Sends the request, takes the answer. Rejects only when the carrier does. */

@@ -46,6 +46,8 @@ export type Check = {
   misses: string;
   /** Where the claim about the world comes from. */
   source: string;
+  /** Only for a check that runs when a deep look is asked for; all others keep to the common ones. */
+  bounds?: { rows: number; timeoutMs: number };
   run(context: Context): Promise<Seen>;
 };
 

@@ -21,6 +21,8 @@ export type ProbeRequest = {
   ours: string[];
   /** Ask for permission on sockets and do not connect, so that looking wakes no service. */
   isPassive: boolean;
+  /** Map every path of every mount besides; takes seconds, and up to a minute. */
+  isDeep: boolean;
   host: {
     /** Inode of each namespace of the host by kind (`net`, `pid`, …), digits. */
     namespaces: Record<string, string>;
@@ -51,6 +53,7 @@ export function parseRequest(text: string): ProbeRequest {
     standIns: strings(given["standIns"] ?? [], "standIns"),
     ours: strings(given["ours"] ?? [], "ours"),
     isPassive: given["isPassive"] === true,
+    isDeep: given["isDeep"] === true,
     host: { namespaces, ...optional("bootId", host["bootId"]) },
     ...seccomp(given["seccompExpected"]),
   };

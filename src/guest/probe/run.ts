@@ -1,6 +1,7 @@
 import type { CheckRun, ProbeReport } from "../observation.ts";
 import { CHECKS } from "./all.ts";
 import { controlCheck } from "./control.ts";
+import { pathAccess } from "./deep/path-access.ts";
 import { gatherFacts } from "./facts.ts";
 import { finish } from "./finish.ts";
 import { type Ground, kernel } from "./ground.ts";
@@ -31,9 +32,11 @@ export async function runProbe(input: Input): Promise<Answer> {
   const context: Context = { request: input.request, ground, facts, environment: input.environment };
   const runs: { check: Check; rows: Row[]; run: CheckRun }[] = [];
   let isHanging = false;
-  for (const check of [controlCheck, ...(input.checks ?? CHECKS)]) {
+  const deep = input.request.isDeep ? [pathAccess] : [];
+  for (const check of [controlCheck, ...(input.checks ?? CHECKS), ...deep]) {
     const leftMs = PROBE_MS_MAX - (nowMs() - startedMs);
-    const outcome = leftMs <= 0 ? OUT_OF_TIME : await runOne(check, context, Math.min(CHECK_MS_MAX, leftMs));
+    const timeoutMs = check.bounds?.timeoutMs ?? Math.min(CHECK_MS_MAX, leftMs);
+    const outcome = timeoutMs <= 0 ? OUT_OF_TIME : await runOne(check, context, timeoutMs);
     isHanging ||= outcome.status === "failed" && outcome.isHanging;
     runs.push(asRun(check, outcome, input.request));
   }
@@ -61,7 +64,7 @@ const OUT_OF_TIME: Outcome = { status: "skipped", reason: `the probe's ${PROBE_M
 async function runOne(check: Check, context: Context, timeoutMs: number): Promise<Outcome> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<Outcome>((resolve) => {
-    const reason = `no answer within ${CHECK_MS_MAX} ms`;
+    const reason = `no answer within ${check.bounds?.timeoutMs ?? CHECK_MS_MAX} ms`;
     timer = setTimeout(() => resolve({ status: "failed", reason, isHanging: true }), timeoutMs);
   });
   try {
@@ -76,8 +79,9 @@ async function look(check: Check, context: Context): Promise<Outcome> {
   try {
     const seen = await check.run(context);
     if (seen.rows.length === 0) return { status: "failed", reason: "the check came back empty", isHanging: false };
-    const cut = seen.rows.length > ROWS_MAX ? `only the first ${ROWS_MAX} of ${seen.rows.length} rows are kept` : "";
-    return { status: "ran", rows: seen.rows.slice(0, ROWS_MAX), fellShort: seen.fellShort ?? cut };
+    const rowsMax = check.bounds?.rows ?? ROWS_MAX;
+    const cut = seen.rows.length > rowsMax ? `only the first ${rowsMax} of ${seen.rows.length} rows are kept` : "";
+    return { status: "ran", rows: seen.rows.slice(0, rowsMax), fellShort: seen.fellShort ?? cut };
   } catch (thrown) {
     return {
       status: "failed",
