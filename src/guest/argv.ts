@@ -34,5 +34,10 @@ export function firstArgv(name: string, through?: readonly string[]): [string, .
 const CLOSE_INHERITED =
   'for f in /proc/self/fd/*; do f=${f##*/}; case $f in [012]|*[!0-9]*) ;; *) eval "exec $f>&-";; esac; done';
 
-/** It lets go of the channel, so that the channel's end is seen. */
-const START_AND_WAIT = 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- </dev/null >/dev/null; wait $!';
+/**
+ * It lets go of the channel, so that the channel's end is seen. What runs inside may stop the shim, which is its own user's, but
+ * not the first process (pid_namespaces(7)): that hears of it, and ends as it does when the shim is dead.
+ */
+const START_AND_WAIT =
+  'exec 3<&0; "$@" <&3 3<&- & p=$!; exec 3<&- </dev/null >/dev/null; trap : CHLD; ' +
+  'while wait $p; [ -d /proc/$p ] && read -r s </proc/$p/stat; do case $s in *") T "*) exit;; esac; done';

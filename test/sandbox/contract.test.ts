@@ -24,7 +24,13 @@ const CANNOT: Partial<Record<DriverKind, string[]>> = {
     "open unix sockets",
     "be process 1",
   ],
-  runsc: ["show no_new_privs", "filter system calls inside", "limit pids", "pass unix sockets in"],
+  runsc: [
+    "show no_new_privs",
+    "filter system calls inside",
+    "shield process 1 from inside",
+    "limit pids",
+    "pass unix sockets in",
+  ],
 };
 
 let root: string;
@@ -65,6 +71,7 @@ test("only these may a backend lack, here or without root, and still be one", ()
     new Set([
       "show no_new_privs",
       "filter system calls inside",
+      "shield process 1 from inside",
       "limit memory",
       "limit pids",
       "write to mounts as any user",

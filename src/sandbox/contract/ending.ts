@@ -35,6 +35,20 @@ export const ENDING_CASES: readonly ContractCase[] = [
       }),
   },
   {
+    // pid_namespaces(7): from inside, the first process gets no signal that it has no handler for, SIGKILL and SIGSTOP among them.
+    name: "what runs inside cannot stop the process that ends it, and ends itself when it stops all others",
+    needs: ["be process 1", "shield process 1 from inside"],
+    run: (driver, fixture) =>
+      live(driver, fixture, {}, async ({ sandbox, broker }) => {
+        await shell(broker, "kill -STOP 1; kill -KILL 1");
+        const { stdout } = await shell(broker, "echo still here");
+        hold(stdout === "still here\n", "the first process does not answer any more");
+        // There is nobody left to hand in its result.
+        shell(broker, "kill -STOP -1").catch(() => undefined);
+        await within(5_000, sandbox.exited, "it lives on though its shim is stopped");
+      }),
+  },
+  {
     name: "the end of the channel ends the sandbox",
     needs: [],
     run: (driver, fixture) =>

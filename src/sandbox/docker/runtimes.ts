@@ -66,6 +66,7 @@ const OWN: Record<Isolation, readonly Limitation[]> = {
     { what: "show no_new_privs", why: "builds of before 2024 do not tell it in /proc" },
     // Also with --oci-seccomp: a build of 2022 ends Node with our profile (measured).
     { what: "filter system calls inside", why: "gVisor's own kernel stands in its place" },
+    { what: "shield process 1 from inside", why: "gVisor lets a signal from inside end or stop it" },
     { what: "limit pids", why: `gVisor's own threads count, so it is never under ${PIDS_MIN.gvisor}` },
     {
       what: "pass unix sockets in",

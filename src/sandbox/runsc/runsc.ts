@@ -63,6 +63,7 @@ function limitsOf(cgroups: Cgroups): { what: string; why: string }[] {
   const always = [
     { what: "show no_new_privs", why: "builds of before 2024 do not tell it in /proc" },
     { what: "filter system calls inside", why: "gVisor's own kernel stands in its place" },
+    { what: "shield process 1 from inside", why: "gVisor lets a signal from inside end or stop it" },
     { what: "limit pids", why: `gVisor's own threads count, so it is never under ${PIDS_MIN}` },
     { what: "pass unix sockets in", why: "gVisor opens none of the host's" },
   ];

@@ -15,7 +15,13 @@ import { type Engine, startEngine } from "../../support/engine.ts";
 /** What each cannot do, and nothing else. */
 const CANNOT = {
   runc: [],
-  runsc: ["show no_new_privs", "filter system calls inside", "limit pids", "pass unix sockets in"],
+  runsc: [
+    "show no_new_privs",
+    "filter system calls inside",
+    "shield process 1 from inside",
+    "limit pids",
+    "pass unix sockets in",
+  ],
   /** Another implementation of the same specification, under the name that the engine has for it. */
   crun: [],
 } as const;
