@@ -69,32 +69,35 @@ export function examine(finders: Finders, headers: IncomingHttpHeaders, body: Ui
 }
 
 type Value = { slot: string; bytes: Buffer /** Of several pieces of this request. */; isJoin: boolean };
+type Row = { plain: Buffer[]; bare: Buffer[]; isEncoded: boolean };
 
-/** Every piece, and the pieces of a kind one after the other; each of them once more without its encodings, where it has any. */
+/** Of one request; the pieces in further places stand in the row of their kind alone. */
+const SLOTS_MAX = 128;
+
+/** The pieces of one place, and of one kind, one after the other; each row once more without its pieces' encodings, where one has any. */
 function valuesOf(pieces: readonly Piece[]): Value[] {
-  const groups = new Map<string, { plain: Buffer[]; bare: Buffer[]; isEncoded: boolean }>();
-  const values: Value[] = [];
+  const slots = new Map<string, Row>();
+  const kinds = new Map<string, Row>();
   for (const { slot, bytes } of pieces) {
     const bare = peeled(bytes);
-    const isEncoded = bare !== bytes;
-    const [name = "", place] = slot.split(":", 2);
-    // What has no name of its own in its kind stands in the row of its kind alone.
-    if (place !== "") {
-      values.push({ slot, bytes, isJoin: false });
-      if (isEncoded) values.push({ slot: `${slot} decoded`, bytes: bare, isJoin: false });
-    }
-    const group = groups.get(name) ?? { plain: [], bare: [], isEncoded: false };
-    groups.set(name, group);
-    group.plain.push(bytes);
-    group.bare.push(bare);
-    group.isEncoded ||= isEncoded;
+    const [kind = "", place] = slot.split(":", 2);
+    put(kinds, kind, bytes, bare);
+    const isNamed = place !== "" && (slots.has(slot) || slots.size < SLOTS_MAX);
+    if (isNamed) put(slots, slot, bytes, bare);
   }
-  for (const [name, { plain, bare, isEncoded }] of groups) {
+  return [...slots, ...kinds].flatMap(([slot, { plain, bare, isEncoded }]) => {
     const isJoin = plain.length > 1;
-    values.push({ slot: name, bytes: Buffer.concat(plain), isJoin });
-    if (isEncoded) values.push({ slot: `${name} decoded`, bytes: Buffer.concat(bare), isJoin });
-  }
-  return values;
+    const value = { slot, bytes: Buffer.concat(plain), isJoin };
+    return isEncoded ? [value, { slot: `${slot} decoded`, bytes: Buffer.concat(bare), isJoin }] : [value];
+  });
+}
+
+function put(rows: Map<string, Row>, name: string, bytes: Buffer, bare: Buffer): void {
+  const row = rows.get(name) ?? { plain: [], bare: [], isEncoded: false };
+  rows.set(name, row);
+  row.plain.push(bytes);
+  row.bare.push(bare);
+  row.isEncoded ||= bare !== bytes;
 }
 
 function endOf(slot: string, bytes: Buffer): End {

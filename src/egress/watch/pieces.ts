@@ -6,8 +6,8 @@ import type { IncomingHttpHeaders } from "node:http";
  */
 export type Piece = { slot: string; bytes: Buffer };
 
-/** Of one request; what comes after that is not joined to anything. */
-const PIECES_MAX = 2_000;
+/** Of one request, more than a body of the usual size holds; what comes after that is not joined to anything. */
+const PIECES_MAX = 500_000;
 const SLOT_LENGTH_MAX = 80;
 const JSON_DEPTH_MAX = 12;
 
