@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, rootCertificates } from "node:tls";
-import { type buildConnector, Pool } from "undici";
+import { connect as connectTls, createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import type { buildConnector, Pool } from "undici";
 
 /** Where a request goes: the name that it is for, and the address that was vetted. */
 export type Destination = { scheme: "http" | "https"; host: string; port: number; address: string };
@@ -10,7 +10,7 @@ export type Destination = { scheme: "http" | "https"; host: string; port: number
  * address is another destination, so that no request goes out over a connection that was looked at for something else.
  */
 export type Connections = {
-  to(destination: Destination): Pool;
+  to(destination: Destination): Promise<Pool>;
   /** Tears them all down. */
   end(): Promise<void>;
 };
@@ -25,14 +25,14 @@ const HEADER_BYTES_MAX = 16 * 1024;
 
 /**
  * HTTP/1.1 over TLS from 1.2 on. A certificate must be for the name, in its time, and lead to a root that is trusted; OpenSSL's
- * security level refuses RSA keys under 2,048 bits and signatures over SHA-1. Whether it was revoked is not asked.
+ * security level refuses RSA keys under 2,048 bits and signatures over SHA-1. Whether it was revoked is not asked. The client
+ * and the roots are loaded with the first destination: a gateway that nobody asks for the outside has 30 MB less to hold.
  * @param certificates PEM, trusted besides the system's.
  */
 export function keptConnections(certificates: readonly string[]): Connections {
-  const secureContext = createSecureContext({
-    ca: [...rootCertificates, ...certificates],
-    minVersion: "TLSv1.2",
-  });
+  let trust: SecureContext | undefined;
+  const trusted = () =>
+    (trust ??= createSecureContext({ ca: [...rootCertificates, ...certificates], minVersion: "TLSv1.2" }));
   const pools = new Map<string, Pool>();
 
   const connector =
@@ -47,12 +47,12 @@ export function keptConnections(certificates: readonly string[]): Connections {
               // RFC 6066: an address is no server name.
               servername: isIP(to.host) === 0 ? to.host : "",
               ALPNProtocols: ["http/1.1"],
-              secureContext,
+              secureContext: trusted(),
             });
       settle(socket, to.scheme === "http" ? "connect" : "secureConnect", done);
     };
-  const open = (to: Destination) =>
-    new Pool(`${to.scheme}://${isIP(to.host) === 6 ? `[${to.host}]` : to.host}:${to.port}`, {
+  const open = (client: typeof import("undici"), to: Destination) =>
+    new client.Pool(`${to.scheme}://${isIP(to.host) === 6 ? `[${to.host}]` : to.host}:${to.port}`, {
       connect: connector(to),
       connections: PER_DESTINATION_MAX,
       pipelining: 1,
@@ -64,10 +64,11 @@ export function keptConnections(certificates: readonly string[]): Connections {
       maxHeaderSize: HEADER_BYTES_MAX,
     });
   return {
-    to(destination) {
+    async to(destination) {
+      const client = await import("undici");
       const { scheme, host, port, address } = destination;
       const key = JSON.stringify([scheme, host, port, address]);
-      const pool = pools.get(key) ?? open({ scheme, host, port, address });
+      const pool = pools.get(key) ?? open(client, { scheme, host, port, address });
       // Last in the map: the one that was used longest ago is the first to go.
       pools.delete(key);
       pools.set(key, pool);

@@ -39,7 +39,7 @@ export type UpstreamResponse = Readable & { statusCode: number; headers: Incomin
 
 /** No redirect followed, no proxy, nothing tried twice. `signal` tears it down at any time. */
 export function dial(request: Dial, signal: AbortSignal, connections: Connections): Promise<Dialed> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const exchange = upstreamExchange(resolve);
     const late = setTimeout(() => exchange.abort(new Error("not done in time")), request.deadlineMs);
     const onAbort = () => exchange.abort(new Error("nobody waits for it any more"));
@@ -49,17 +49,18 @@ export function dial(request: Dial, signal: AbortSignal, connections: Connection
       signal.removeEventListener("abort", onAbort);
     });
     if (signal.aborted) return onAbort();
-    connections.to(request).dispatch(
-      {
-        origin: `${request.scheme}://${hostHeader(request)}`,
-        path: request.path,
-        method: request.method,
-        headers: { ...request.headers, host: hostHeader(request) },
-        body: request.body.length === 0 ? null : request.body,
-      },
-      exchange.handler,
-    );
+    connections.to(request).then((pool) => pool.dispatch(dispatched(request), exchange.handler), reject);
   });
+}
+
+function dispatched(request: Dial): Dispatcher.DispatchOptions {
+  return {
+    origin: `${request.scheme}://${hostHeader(request)}`,
+    path: request.path,
+    method: request.method,
+    headers: { ...request.headers, host: hostHeader(request) },
+    body: request.body.length === 0 ? null : request.body,
+  };
 }
 
 type Exchange = { handler: Dispatcher.DispatchHandler; abort(reason: Error): void; over(call: () => void): void };

@@ -101,8 +101,8 @@ describe("a connection is kept for the same name at the same address, and for no
     expect(kept).toBeLessThanOrEqual(2);
     await said(dial({ ...plain, host: "other.example" }, never, connections));
     expect(sockets.size).toBe(kept + 1);
-    expect(connections.to(plain)).toBe(connections.to({ ...plain }));
-    expect(connections.to({ ...plain, address: "127.0.0.2" })).not.toBe(connections.to(plain));
+    expect(await connections.to(plain)).toBe(await connections.to({ ...plain }));
+    expect(await connections.to({ ...plain, address: "127.0.0.2" })).not.toBe(await connections.to(plain));
     expect(host.seen.map(({ headers }) => headers.host)).toEqual([
       ...Array<string>(6).fill(`api.example:${host.port}`),
       `other.example:${host.port}`,
