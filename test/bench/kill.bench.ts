@@ -8,8 +8,8 @@ import { type Killed, killCrowd } from "./kill/crowd.ts";
  * it as many sandboxes of the same backend ended by hand, by `docker rm -f` where there is an engine.
  */
 const KINDS: readonly DriverKind[] = ["docker-runc", "docker-runsc", "bubblewrap", "runsc"];
-const TEN = 10;
-const FIFTY = 50;
+const TEN = { size: 10, connections: 3 };
+const FIFTY = { size: 50, connections: 0 };
 const ROUNDS = 4;
 const ROUNDS_OF_FIFTY = 2;
 
@@ -27,7 +27,7 @@ export const kills: readonly Bench[] = [
             rounds.push(killed);
             return killed.certifiedMs;
           },
-          () => bareKillMs(driver, TEN, bed),
+          () => bareKillMs(driver, TEN.size, bed),
         );
         const isDocker = kind.startsWith("docker-");
         const by = isDocker ? "docker rm -f" : "SIGKILL by hand";
@@ -64,7 +64,7 @@ export const kills: readonly Bench[] = [
         const figures = await sideBySide(
           ROUNDS_OF_FIFTY,
           async () => (await killCrowd(driver, FIFTY, bed)).certifiedMs,
-          () => bareKillMs(driver, FIFTY, bed),
+          () => bareKillMs(driver, FIFTY.size, bed),
         );
         return [{ name: `kill of fifty ${kind}, certificates`, unit: "ms", ...figures, goal: under(5_000) }];
       },

@@ -1,15 +1,23 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { errnoOf } from "../../src/base/errors.ts";
 
-/** This process and all that descend from it, parents first. */
+/** This process and all that descend from it, parents first. One that ends meanwhile may be among them. */
 export function processesBelow(root: number): number[] {
   const found = [root];
-  for (const pid of found) {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      const children = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8");
-      found.push(...children.split(" ").filter(Boolean).map(Number));
-    }
-  }
+  for (const pid of found) found.push(...childrenOf(pid));
   return found;
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+      const children = readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8");
+      return children.split(" ").filter(Boolean).map(Number);
+    });
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT" || errnoOf(thrown) === "ESRCH") return [];
+    throw thrown;
+  }
 }
 
 const CHUNK_BYTES = 1024 * 1024;

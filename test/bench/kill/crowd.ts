@@ -26,8 +26,9 @@ export type Killed = {
 };
 
 const HOST = "api.example";
-/** Each sandbox holds so many answers that do not end. */
-const CONNECTIONS = 3;
+/** `connections`: so many answers that do not end are held by each sandbox. The gateway lets none live for two minutes. */
+export type CrowdSize = { size: number; connections: number };
+
 /** So many are being made at once. */
 const MAKERS = 5;
 
@@ -35,7 +36,7 @@ const MAKERS = 5;
  * Makes so many sandboxes joined to one gateway, as a cycle makes them, each with a program that ignores signals and
  * holds connections to the outside; then stops them all by the one signal that the kill switch aborts.
  */
-export async function killCrowd(driver: Driver, size: number, bed: Bed): Promise<Killed> {
+export async function killCrowd(driver: Driver, { size, connections }: CrowdSize, bed: Bed): Promise<Killed> {
   await using witness = await startWitness();
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
@@ -54,9 +55,13 @@ export async function killCrowd(driver: Driver, size: number, bed: Bed): Promise
       });
       sandboxes.push(sandbox);
       const { name, channel } = sandbox;
-      await busy(await gateway.attach({ name, role: "lab", channel }), witness.port, stop.signal);
+      await busy(
+        await gateway.attach({ name, role: "lab", channel }),
+        { port: witness.port, connections },
+        stop.signal,
+      );
     });
-    await witness.connected(size * CONNECTIONS);
+    await witness.connected(size * connections);
     const { seen } = await witness.watch(sandboxes.map(({ pid }) => processesOf(pid)));
     const startMs = Number(process.hrtime.bigint()) / 1e6;
     stop.abort(new Error("the bench stops them"));
@@ -65,7 +70,7 @@ export async function killCrowd(driver: Driver, size: number, bed: Bed): Promise
     const doubted = certificates.filter(({ status }) => status !== "destroyed");
     if (doubted.length > 0) throw new Error(`not certified destroyed: ${JSON.stringify(doubted[0])}`);
     const { closedMs, deadMs } = await seen;
-    if (closedMs.length !== size * CONNECTIONS) throw new Error(`${closedMs.length} connections were seen to close`);
+    if (closedMs.length !== size * connections) throw new Error(`${closedMs.length} connections were seen to close`);
     const after = (ms: number) => ms - startMs;
     return { cutMs: closedMs.map(after), deadMs: deadMs.map(after), certifiedMs };
   } finally {
@@ -90,19 +95,21 @@ export function processesOf(pid: number): ProcessId[] {
 }
 
 /** Starts the guest's program and does not wait for its end, which is the kill's. */
-async function busy(guest: Guest, port: number, signal: AbortSignal): Promise<void> {
+async function busy(guest: Guest, held: Held, signal: AbortSignal): Promise<void> {
   await guest.hello;
-  guest.run(holding(port), signal).then(
+  guest.run(holding(held), signal).then(
     ({ code, stderr }) => process.emitWarning(`the guest's program ended by itself with ${code}: ${stderr}`),
     () => undefined,
   );
 }
 
-function holding(port: number): Omit<Task, "id"> {
+type Held = { port: number; connections: number };
+
+function holding({ port, connections }: Held): Omit<Task, "id"> {
   const script = `
 for (const name of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(name, () => undefined);
 const [host, proxyPort] = process.env.HTTP_PROXY.replace("http://", "").split(":");
-for (let i = 0; i < ${CONNECTIONS}; i++)
+for (let i = 0; i < ${connections}; i++)
   require("node:http").get({ host, port: proxyPort, path: "http://${HOST}:${port}/" + i }, (answer) => answer.resume());
 setInterval(() => undefined, 1000);`;
   const argv: [string, ...string[]] = [...carried("node"), "-e", script];
