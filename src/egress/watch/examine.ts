@@ -52,11 +52,12 @@ export function examine(finders: Finders, headers: IncomingHttpHeaders, body: Ui
   const { ":path": path, ...others } = headers;
   search(finders.whole, "path", Buffer.from(String(path ?? "")));
   search(finders.whole, "headers", Buffer.from(headerText(others)));
-  search(finders.whole, "body", raw);
   const plain = plainBody(headers["content-encoding"] ?? "", raw);
   if (plain.status === "unsearchable") faults.push(plain.why);
-  const inner = plain.status === "plain" ? plain.bytes : Buffer.alloc(0);
-  if (inner !== raw) search(finders.whole, "body", inner);
+  const inner = plain.status === "plain" ? plain.bytes : raw;
+  search(finders.whole, "body", inner);
+  // What an encoding leaves room for beside its content: a comment, something after its end.
+  if (inner !== raw) see("body", finders.whole.search(raw));
   const values = valuesOf(piecesOf(headers, inner));
   const joins = values.filter(({ isJoin }) => isJoin).flatMap(({ bytes }) => [bytes, BETWEEN]);
   search(finders.joined, "parts", Buffer.concat(joins));

@@ -61,7 +61,7 @@ export function searcher(deadlineMs = DEADLINE_MS): Searcher {
     finders: () => finders,
     examine(sandbox, headers, body) {
       if (finders === null) return { looked: { status: "searched", hits: [] }, ends: [] };
-      if (body.length <= HERE_BYTES_MAX) return examine(finders, headers, body);
+      if (isShort(headers, body)) return examine(finders, headers, body);
       return new Promise((resolve) => {
         const queue = queues.get(sandbox) ?? [];
         queues.set(sandbox, queue);
@@ -71,6 +71,15 @@ export function searcher(deadlineMs = DEADLINE_MS): Searcher {
     },
   };
 }
+
+/** A short body that is compressed may be a long one. */
+function isShort(headers: IncomingHttpHeaders, body: Uint8Array): boolean {
+  if (body.length === 0) return true;
+  if (body.length > HERE_BYTES_MAX || headers["content-encoding"] !== undefined) return false;
+  return !Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(GZIP);
+}
+
+const GZIP = Buffer.from([0x1f, 0x8b]);
 
 const GIVEN_UP: Examined = {
   looked: { status: "unsearchable", why: "its search took too long", hits: [] },
