@@ -32,7 +32,9 @@ export async function gatherFacts(
   const status = await ground.table("/proc/self/status");
   const mountinfo = await ground.table("/proc/self/mountinfo");
   const statusMap = status.status === "answered" ? parseStatus(status.value) : undefined;
-  const mounts = mountinfo.status === "answered" ? parseMountinfo(mountinfo.value) : undefined;
+  const parsed = mountinfo.status === "answered" ? parseMountinfo(mountinfo.value) : [];
+  // Every process stands on a mount: a table that shows none is hidden, or lies.
+  const mounts = parsed.length > 0 ? parsed : undefined;
   const namespaces = await readNamespaces(ground);
   const bootId = await ground.table("/proc/sys/kernel/random/boot_id");
   const version = await ground.table("/proc/version");

@@ -10,6 +10,7 @@ import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable }
 export async function askSocket(context: Context, id: string, subject: string, path: string): Promise<Row> {
   const thing = await context.ground.stat(path);
   if (thing.status === "refused") {
+    if (path.includes("\ufffd")) return notMeasured(id, subject, "the name is not UTF-8 and cannot be asked for");
     if (isAbsence(thing.errno)) return absent(id, subject, `${thing.errno}: not there`);
     return denied(id, subject, CONTROL.connect, mechanism(thing.errno), path);
   }
