@@ -366,7 +366,7 @@ describe("closed by default", () => {
     expect((await shim.tell("GET", "/v1/brief")).status).toBe(200);
     setLatch(stateDir, { who: "a test", why: "to see" }, systemClock);
     expect(String(await gateway.died)).toContain("the gateway process ended");
-    await expect(shim.tell("GET", "/v1/brief")).rejects.toThrow();
+    await expect(shim.tell("GET", "/v1/brief")).rejects.toThrow(Error);
     expect(requests).toHaveLength(1);
 
     rmSync(join(stateDir, "KILL"));
