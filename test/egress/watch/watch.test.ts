@@ -158,10 +158,10 @@ describe("a fake over several requests of a sandbox", () => {
     );
   });
 
-  test("is not seen after a kilobyte of something else in its place, or beyond 64 places, or when the sandbox is new", async () => {
+  test("is not seen after half a kilobyte of something else in its place, or beyond 64 places, or when the sandbox is new", async () => {
     const { watch, send } = watched();
     await send(inQuery(halves[0]));
-    await send(inQuery("-".repeat(1_025)));
+    await send(inQuery("-".repeat(513)));
     expect(seen(await send(inQuery(halves[1])))).toEqual([]);
     await send({ headers: { "x-a": halves[0] } });
     watch.forget("wd-lab");
