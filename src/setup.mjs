@@ -3,6 +3,7 @@
  *
  *   node src/setup.mjs          what `npm start` needs
  *   node src/setup.mjs --test   what `npm test` needs besides
+ *   node src/setup.mjs --scoreboard   the proxies that `npm run scoreboard` compares with
  *
  * It says what it will do before it does it, does nothing twice, and asks no network when all is in place.
  * Exit 0 ready, 2 a person must act (one line and a hint).
@@ -50,6 +51,8 @@ const TEST_TOOLS = [
   { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },
   { program: "curl", package: "curl", why: "a client of the gateway's tunnels, inside a sandbox" },
   { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "the virtual machines of the qemu driver" },
+];
+const SCOREBOARD_TOOLS = [
   { program: "squid", package: "squid", why: "what gets round other proxies is tried on them, too" },
   { program: "tinyproxy", package: "tinyproxy", why: "another one of these" },
 ];
@@ -66,7 +69,8 @@ function main(argv) {
   if (Number(process.versions.node.split(".")[0]) < 20)
     stop(`Node ${process.version} is too old`, "install Node 20 or newer");
   installPackages();
-  installTools(isForTests ? [...TOOLS, ...TEST_TOOLS] : TOOLS);
+  const more = [...(isForTests ? TEST_TOOLS : []), ...(argv.includes("--scoreboard") ? SCOREBOARD_TOOLS : [])];
+  installTools([...TOOLS, ...more]);
   if (isForTests) unpackKernel();
   if (isForTests) installTestAgents();
 }
