@@ -211,9 +211,13 @@ describe("in a whole cycle", () => {
   });
 
   test("a program that was swapped after it was put there runs nowhere, and the cycle says which it is", async () => {
-    const guest = readdirSync(join(stack.state, "cache")).find((one) => one.startsWith("guest-")) ?? "";
-    const path = join(stack.state, "cache", guest, "probe.mjs");
-    const honest = readFileSync(path);
+    const honest = readFileSync(join(bundles, "probe.mjs"));
+    // Each program that was built leaves a directory: the one that is used now holds what is built now.
+    const path = readdirSync(join(stack.state, "cache"))
+      .filter((one) => one.startsWith("guest-"))
+      .map((one) => join(stack.state, "cache", one, "probe.mjs"))
+      .find((one) => readFileSync(one).equals(honest));
+    if (path === undefined) throw new Error("there is no honest guest");
     rmSync(path);
     writeFileSync(path, `import { writeFileSync } from "node:fs"; writeFileSync("${stack.directory}/ran", "");`);
     const ended = await weakdoor("run", ...stack.args);
