@@ -1,0 +1,4 @@
+import { holdQemuTo } from "../../support/qemuContract.ts";
+import { CORE } from "./core.ts";
+
+holdQemuTo(({ name }) => !CORE.some((begin) => name.startsWith(begin)));
