@@ -62,14 +62,14 @@ test("a weak one is repeated as weak: no filter, capabilities kept, new privileg
 
 test("a mount within another stands after it, and each bind mount is taken by its own number", () => {
   const mounts: MountedAt[] = [
-    { mount: { kind: "bind", source: "/a", path: "/work/deep/a", mode: "ro" }, isDirectory: true },
-    { mount: { kind: "tmpfs", path: "/work", sizeMiB: 4 }, isDirectory: true },
+    { mount: { kind: "bind", source: "/a", path: "/desk/deep/a", mode: "ro" }, isDirectory: true },
+    { mount: { kind: "tmpfs", path: "/desk", sizeMiB: 4 }, isDirectory: true },
     { mount: { kind: "bind", source: "/b", path: "/etc/b", mode: "rw" }, isDirectory: false },
   ];
   const { inside } = scriptsOf(spec, mounts);
   const at = (text: string): number => inside.indexOf(text);
-  expect(at("tmpfs '/root/work'")).toBeGreaterThan(0);
-  expect(at("mount --bind /mounts/0 '/root/work/deep/a'")).toBeGreaterThan(at("tmpfs '/root/work'"));
-  expect(inside).toContain("remount,bind,ro,nosuid,nodev '/root/work/deep/a'");
+  expect(at("tmpfs '/root/desk'")).toBeGreaterThan(0);
+  expect(at("mount --bind /mounts/0 '/root/desk/deep/a'")).toBeGreaterThan(at("tmpfs '/root/desk'"));
+  expect(inside).toContain("remount,bind,ro,nosuid,nodev '/root/desk/deep/a'");
   expect(inside).toContain("mount --bind /mounts/1 '/root/etc/b'");
 });
