@@ -13,6 +13,11 @@ import { renewed } from "./renewed.ts";
  * and its end is the guest's. When the guest ends, the stream breaks or its owner dies, it kills the machine; killed itself, by the watchdog
  * for one, it cuts the channel at once, three heartbeats later the guest is dead, and the machine when the lease runs out.
  */
+/** After so many the lease ends it. */
+const KILLS_MAX = 3;
+
+// A dead owner reads no word of ours, and that must not keep the machine alive.
+process.stderr.on("error", () => undefined);
 const control = new Socket({ fd: CONTROL_FD });
 const order = Order.parse(JSON.parse(await firstLine(control)));
 const account = openAccount(order.account);
@@ -24,10 +29,13 @@ const ownerGone = text(control).then(
 
 const why = await Promise.race([ownerGone, carry().catch(messageOf)]);
 process.stderr.write(`${why}\n`);
-try {
-  await account.kill(order.machine.id, KILL_MS);
-} catch (thrown) {
-  process.stderr.write(`${messageOf(thrown)}\n`);
+for (let attempt = 1; attempt <= KILLS_MAX; attempt++) {
+  try {
+    await account.kill(order.machine.id, KILL_MS);
+    break;
+  } catch (thrown) {
+    process.stderr.write(`${messageOf(thrown)}\n`);
+  }
 }
 // At once: a channel that is still open must not keep it.
 // oxlint-disable-next-line unicorn/no-process-exit
