@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { messageOf } from "../../base/errors.ts";
+import { messageOf, OperatorError } from "../../base/errors.ts";
 import { socketPair } from "../socketPair.ts";
 import { unframed } from "./frames.ts";
 
@@ -13,12 +13,13 @@ export type Attached = {
 const READ_BYTES = 256 * 1024;
 const STDERR_BYTES_MAX = 16 * 1024;
 const HEAD_BYTES_MAX = 16 * 1024;
+const HINT = "see the engine's log";
 
 /**
  * Attaches to a container that has not been started yet. Everything that the guest sends comes by here, so it is read into
  * one buffer that is used again and again: with one for each read, the collector takes as long as the copying. That is why
  * the connection is our own; dockerode's is read by its HTTP parser. Rejects with the engine's refusal, which has its
- * `statusCode`, or with the signal's reason; then nothing is left open.
+ * `statusCode`, with OperatorError when it hangs up or babbles, or with the signal's reason; then nothing is left open.
  */
 export async function attach(enginePath: string, containerId: string, signal: AbortSignal): Promise<Attached> {
   signal.throwIfAborted();
@@ -54,7 +55,7 @@ export async function attach(enginePath: string, containerId: string, signal: Ab
   };
   join(engine, far);
   engine.once("error", answered.reject);
-  engine.once("close", () => answered.reject(new Error("the engine hung up on an attach")));
+  engine.once("close", () => answered.reject(new OperatorError("the engine hung up on an attach", HINT)));
   const onAbort = () => engine.destroy(new Error("aborted"));
   signal.addEventListener("abort", onAbort, { once: true });
   engine.connect(enginePath);
@@ -99,7 +100,8 @@ function headReader(answered: PromiseWithResolvers<void>): (piece: Buffer) => Bu
     head = Buffer.concat([head, piece]);
     const end = head.indexOf("\r\n\r\n");
     if (end < 0) {
-      if (head.length > HEAD_BYTES_MAX) answered.reject(new Error("the engine's answer to an attach has no end"));
+      if (head.length > HEAD_BYTES_MAX)
+        answered.reject(new OperatorError("the engine's answer to an attach has no end", HINT));
       return Buffer.alloc(0);
     }
     const rest = head.subarray(end + 4);
