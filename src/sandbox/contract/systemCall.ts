@@ -1,5 +1,5 @@
 import { chmodSync, writeFileSync } from "node:fs";
-import { OperatorError } from "../../base/errors.ts";
+import { elfProgram } from "../elf.ts";
 
 /**
  * A program of one system call: it makes the call, and its exit code is the error number, 0 when the call went through.
@@ -9,36 +9,8 @@ export type SystemCall = { name: string; x64: number; arm64: number; args: reado
 
 /** Writes it as an executable of this machine. */
 export function writeSystemCall(path: string, call: SystemCall): void {
-  writeFileSync(path, executable(process.arch === "x64" ? codeX64(call) : codeArm64(call)));
+  writeFileSync(path, elfProgram(process.arch === "x64" ? codeX64(call) : codeArm64(call)));
   chmodSync(path, 0o755);
-}
-
-const HEADERS = 64 + 56;
-const BASE = 0x400000;
-
-/** The smallest ELF file: one header, one loaded segment (System V ABI, chapters 4 and 5). */
-function executable(code: Buffer): Buffer {
-  const machine = { x64: 62, arm64: 183 }[process.arch as string];
-  if (machine === undefined) throw new OperatorError(`no test program for ${process.arch}`, "run on x86-64 or arm64");
-  const file = Buffer.alloc(HEADERS + code.length);
-  file.write("\x7fELF\x02\x01\x01", "latin1");
-  file.writeUInt16LE(2, 16); // ET_EXEC
-  file.writeUInt16LE(machine, 18);
-  file.writeUInt32LE(1, 20);
-  file.writeBigUInt64LE(BigInt(BASE + HEADERS), 24); // entry
-  file.writeBigUInt64LE(64n, 32); // program headers
-  file.writeUInt16LE(64, 52);
-  file.writeUInt16LE(56, 54);
-  file.writeUInt16LE(1, 56);
-  file.writeUInt32LE(1, 64); // PT_LOAD
-  file.writeUInt32LE(5, 68); // read, execute
-  file.writeBigUInt64LE(BigInt(BASE), 80);
-  file.writeBigUInt64LE(BigInt(BASE), 88);
-  file.writeBigUInt64LE(BigInt(file.length), 96);
-  file.writeBigUInt64LE(BigInt(file.length), 104);
-  file.writeBigUInt64LE(0x1000n, 112);
-  code.copy(file, HEADERS);
-  return file;
 }
 
 /** mov eax, nr; mov edi/esi/edx, arg; xor r10, r10; syscall; xor edi, edi; test rax, rax; jns +4; neg eax; mov edi, eax; mov eax, 60; syscall */

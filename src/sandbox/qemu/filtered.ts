@@ -1,3 +1,5 @@
+import { ELF_BASE, ELF_HEADERS, elfProgram } from "../elf.ts";
+
 /**
  * A program that sets a system call filter for itself and becomes another one: `filtered PROGRAM ARG…`. The root file
  * system inside is not ours, so it can link to nothing; it is 120 bytes of x86-64 with the filter behind them. It sets the
@@ -5,39 +7,19 @@
  */
 export function filteredLoader(filter: Uint8Array): Buffer {
   const code = Buffer.from(CODE);
-  const program = HEADERS + code.length;
-  const file = Buffer.alloc(program + FPROG_BYTES + filter.length);
-  file.write("\x7fELF\x02\x01\x01", "latin1");
-  file.writeUInt16LE(2, 16); // ET_EXEC
-  file.writeUInt16LE(62, 18); // EM_X86_64
-  file.writeUInt32LE(1, 20);
-  file.writeBigUInt64LE(BigInt(BASE + HEADERS), 24); // entry
-  file.writeBigUInt64LE(64n, 32); // program headers
-  file.writeUInt16LE(64, 52);
-  file.writeUInt16LE(56, 54);
-  file.writeUInt16LE(1, 56);
-  file.writeUInt32LE(1, 64); // PT_LOAD
-  file.writeUInt32LE(5, 68); // read, execute
-  file.writeBigUInt64LE(BigInt(BASE), 80);
-  file.writeBigUInt64LE(BigInt(BASE), 88);
-  file.writeBigUInt64LE(BigInt(file.length), 96);
-  file.writeBigUInt64LE(BigInt(file.length), 104);
-  file.writeBigUInt64LE(0x1000n, 112);
+  const program = ELF_BASE + ELF_HEADERS + code.length;
   // A 32-bit address is all that the one instruction which names it can hold.
-  code.writeUInt32LE(BASE + program, FPROG_OPERAND);
-  code.copy(file, HEADERS);
+  code.writeUInt32LE(program, FPROG_OPERAND);
   // struct sock_fprog: how many instructions of eight bytes, and where.
-  file.writeUInt16LE(filter.length / 8, program);
-  file.writeBigUInt64LE(BigInt(BASE + program + FPROG_BYTES), program + 8);
-  Buffer.from(filter).copy(file, program + FPROG_BYTES);
-  return file;
+  const fprog = Buffer.alloc(FPROG_BYTES);
+  fprog.writeUInt16LE(filter.length / 8, 0);
+  fprog.writeBigUInt64LE(BigInt(program + FPROG_BYTES), 8);
+  return elfProgram(Buffer.concat([code, fprog, filter]), "x64");
 }
 
 /** When the filter or the program is refused. */
 export const FILTERED_FAILED = 125;
 
-const HEADERS = 64 + 56;
-const BASE = 0x400000;
 const FPROG_BYTES = 16;
 /** Where in the code the address of the sock_fprog stands. */
 const FPROG_OPERAND = 13;
