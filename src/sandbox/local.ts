@@ -7,6 +7,7 @@ import { sleep } from "../base/clock.ts";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { TOOL_PATH } from "../base/exec.ts";
 import { findProcesses, holdsName, isAlive, killProcess, processId } from "../stop/processes.ts";
+import type { ProcessId } from "../stop/stop.ts";
 import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
 import { look, processesOf } from "./looks.ts";
 import type { DriverKind, Exit, Isolation, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
@@ -101,9 +102,20 @@ export function sandboxOf(
       channel.destroy();
       // That takes no look at the process table: of many that end at once, all are dead before the first such look.
       if (first !== undefined) killProcess(first);
-      return (ending ??= sleep(0).then(end));
+      return (ending ??= sleep(0)
+        .then(end)
+        .then(() => buried(first)));
     },
   };
+}
+
+/**
+ * One that is dying has lost its command line before it is gone, and one without control groups has nothing else by which
+ * its name could be found: so the one that we know is asked for by itself.
+ */
+async function buried(first: ProcessId | undefined): Promise<void> {
+  const endsAtMs = performance.now() + KILL_ROUNDS_MS;
+  while (first !== undefined && isAlive(first) && performance.now() < endsAtMs) await sleep(5);
 }
 
 const TAIL_BYTES = 16 * 1024;
