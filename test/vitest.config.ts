@@ -39,5 +39,7 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Hundreds of real processes die in a run, on machines that others use too. The reporter names each that needed it.
+    retry: 1,
   },
 });
