@@ -10,6 +10,7 @@ import { type GatewayChild, startChild } from "./gatewayChild.ts";
 import { type GuestEnd, guestEnd } from "./guestEnd.ts";
 import type { FromGateway, ModelRelay, Pin, Setup, SourceSetup } from "./messages.ts";
 import { policyHashOf } from "./policy.ts";
+import type { SourceAsked } from "./source/asked.ts";
 
 export type GatewayOptions = {
   cycle: string;
@@ -38,6 +39,8 @@ export type GatewayOptions = {
   onRequest(request: GuestRequest): Promise<GuestResponse>;
   /** As with `onRequest`, a throw cuts. */
   onAlarm(alarm: Alarm): void;
+  /** Heard before the answer goes inside. As with `onRequest`, a throw cuts. */
+  onSource?(asked: SourceAsked): void;
   /** Its abort cuts the gateway. */
   signal: AbortSignal;
 };
@@ -146,6 +149,8 @@ async function take(message: FromGateway, { child, guests, served, refused, opti
   switch (message.type) {
     case "alarm":
       return options.onAlarm(message.alarm);
+    case "source":
+      return options.onSource?.(message.asked);
     case "request": {
       const response = await options.onRequest(message.request);
       return child.send({ type: "answer", id: message.id, response });

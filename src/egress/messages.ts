@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ModelPrice } from "../config/price.ts";
 import { GUEST_PROGRAMS, Hello, TaskResult } from "../guest/wire.ts";
 import { Allowlist } from "./allowlist.ts";
+import { SourceAsked } from "./source/asked.ts";
 
 /**
  * What CONTROL and the gateway process say to each other over the fork's IPC channel. Both ends parse what they get:
@@ -175,6 +176,7 @@ export const FromGateway = z.discriminatedUnion("type", [
       at: z.iso.datetime(),
     }),
   }),
+  z.strictObject({ type: z.literal("source"), asked: SourceAsked }),
   z.strictObject({ type: z.literal("refused"), sandbox: Name, total: z.int() }),
   z.strictObject({ type: z.literal("spent"), spend: ModelSpent }),
   z.strictObject({ type: z.literal("gone"), sandbox: Name, reason: z.string() }),

@@ -10,6 +10,7 @@ import type { FromGateway, Pin } from "../../src/egress/messages.ts";
 import { answerFor } from "../../src/egress/reasons.ts";
 import { startRecord } from "../../src/egress/record.ts";
 import type { Resolve } from "../../src/egress/resolver.ts";
+import { SourceAsked } from "../../src/egress/source/asked.ts";
 import { pace } from "../../src/egress/source/pace.ts";
 import { readFile } from "../../src/egress/source/read.ts";
 import type { Reader } from "../../src/egress/source/reader.ts";
@@ -21,7 +22,10 @@ import { neverResolved } from "./flowBench.ts";
 /** The desk that answers `source.weakdoor.internal`, with a source and hosts of the test's own. */
 export type SourceBench = {
   directory: string;
+  /** Alarms. */
   told: FromGateway[];
+  /** What CONTROL hears of each time a source was asked for. */
+  heard: SourceAsked[];
   ask(body: unknown, signal?: AbortSignal): Promise<Asked>;
   list(): Promise<unknown>;
   log(): Record<string, unknown>[];
@@ -85,6 +89,7 @@ export function sourceBench(options: {
   const clock = options.clock ?? systemClock;
   const rules = options.rules.map((rule) => Rule.parse({ responseBytesMax: 1_000_000, why: "a test", ...rule }));
   const told: FromGateway[] = [];
+  const heard: SourceAsked[] = [];
   let flows = 0;
   const desk = sourceDesk({
     sources: options.sources,
@@ -104,7 +109,8 @@ export function sourceBench(options: {
     },
     scan: options.scan,
     read: options.read ?? readHere,
-    tell: (message) => told.push(message),
+    tell: (message) =>
+      message.type === "source" ? heard.push(SourceAsked.parse(message.asked)) : told.push(message),
     clock,
   });
   const request = (method: string, path: string, body: unknown, signal?: AbortSignal) =>
@@ -119,6 +125,7 @@ export function sourceBench(options: {
   return {
     directory: desks,
     told,
+    heard,
     ask: async (body, signal) => wordsOf(await request("POST", "/v1/fetch", body, signal)),
     list: async () => JSON.parse(wordsOf(await request("GET", "/v1/sources", "")).text),
     log: () =>

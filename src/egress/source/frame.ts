@@ -19,7 +19,7 @@ export type Framed = {
 
 export type Origin =
   | { kind: "live" | "kept" /** ISO 8601 */; fetchedAt: string; checkedAt: string; textSha256: string }
-  | { kind: "snapshot"; writtenOn: string };
+  | { kind: "snapshot"; writtenOn: string; textSha256: string };
 
 const TEXT_CHARACTERS_MAX = 64 * 1024;
 const DOCUMENT_CHARACTERS_MAX = 16 * 1024;
@@ -63,7 +63,8 @@ function quoted({ id, title, published, url, text }: SourceDocument): string {
 }
 
 function wordsOf(origin: Origin): string {
-  if (origin.kind === "snapshot") return "an excerpt written by hand that came with weakdoor, not the source itself";
+  if (origin.kind === "snapshot")
+    return `an excerpt written by hand that came with weakdoor, not the source itself, text sha256 ${origin.textSha256}`;
   const { fetchedAt, checkedAt, textSha256 } = origin;
   const how = origin.kind === "live" ? "the source itself" : "the copy that was kept";
   return `${how}, fetched ${fetchedAt}, last found unchanged ${checkedAt}, text sha256 ${textSha256}`;

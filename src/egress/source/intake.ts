@@ -38,7 +38,7 @@ export type IntakeJob = {
 type Found = Extract<Kept, { status: "kept" }>;
 
 export type Taken =
-  | { status: "taken"; kept: Found; trail: Trail }
+  | { status: "taken"; kept: Found; how: "fetched" | "not-modified"; trail: Trail }
   | { status: "refused"; reason: FetchFault; detail: string; waitMs?: number; trail: Trail };
 
 const ARCHIVES: Omit<UnpackLimits, "bytesMax"> = { depthMax: 2, ratioMax: 100, countMax: 2_000 };
@@ -55,7 +55,7 @@ export async function intake(job: IntakeJob, store: KeptStore, parts: IntakePart
   if (fetched.status === "unchanged") {
     if (known.status === "none") return refuse("source-status", "unchanged, and nothing is kept", fetched.trail);
     const provenance = store.confirm(request, { ...known.provenance, checkedAt: now });
-    return { status: "taken", kept: { ...known, provenance }, trail: fetched.trail };
+    return { status: "taken", kept: { ...known, provenance }, how: "not-modified", trail: fetched.trail };
   }
   const raw = { rawSha256: await sha256Of(file), rawBytes: bytesOf(file) };
   const opened = await open(job, file, fetched, cell, parts);
@@ -68,7 +68,12 @@ export async function intake(job: IntakeJob, store: KeptStore, parts: IntakePart
     { ...head, ...raw, fetchedAt: now, checkedAt: now, removed, scan: "clean" },
     documents,
   );
-  return { status: "taken", kept: { status: "kept", provenance, documents }, trail: fetched.trail };
+  return {
+    status: "taken",
+    kept: { status: "kept", provenance, documents },
+    how: "fetched",
+    trail: fetched.trail,
+  };
 }
 
 type Opened =

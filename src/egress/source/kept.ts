@@ -48,21 +48,31 @@ export type KeptStore = {
   ): Provenance;
   /** The source said that the copy still holds. */
   confirm(request: SourceRequest, provenance: Provenance): Provenance;
+  /** Keeps a text by its hash alone, as that of an excerpt, until another process opens the store. Throws as `keep` does. */
+  hold(documents: readonly SourceDocument[]): string;
   all(): Provenance[];
 };
 
 /** The oldest goes when one more comes. */
 const KEPT_MAX = 300;
 
-/** @param directory made with mode 0700 when it is not there. */
+/** What this store handed out stays for as long as it does, because it may be cited. @param directory made with mode 0700 when it is not there. */
 export function keptStore(directory: string): KeptStore {
   const texts = join(directory, "text");
   const entries = join(directory, "kept");
   for (const one of [texts, entries]) mkdirSync(one, { recursive: true, mode: 0o700 });
   const pathOf = (request: SourceRequest) => join(entries, `${keyOf(request)}.json`);
+  const cited = new Set<string>();
   const write = (request: SourceRequest, provenance: Provenance) => {
     writeDurably(pathOf(request), canonicalJson(provenance));
     return provenance;
+  };
+  const hold = (documents: readonly SourceDocument[]) => {
+    const text = canonicalJson(documents);
+    const textSha256 = sha256Hex(text);
+    writeDurably(join(texts, `${textSha256}.json`), text);
+    cited.add(textSha256);
+    return textSha256;
   };
   const all = () =>
     readdirSync(entries).flatMap((name) => {
@@ -73,34 +83,45 @@ export function keptStore(directory: string): KeptStore {
     find(request) {
       const provenance = provenanceOf(pathOf(request));
       if (provenance === undefined) return { status: "none" };
-      const text = readIfThere(join(texts, `${provenance.textSha256}.json`));
-      if (text === undefined || sha256Hex(text) !== provenance.textSha256) return { status: "none" };
-      const documents = z.array(SourceDocument).safeParse(jsonOf(text));
-      return documents.success ? { status: "kept", provenance, documents: documents.data } : { status: "none" };
+      const documents = textOf(directory, provenance.textSha256);
+      if (documents === undefined) return { status: "none" };
+      cited.add(provenance.textSha256);
+      return { status: "kept", provenance, documents };
     },
     keep(request, head, documents) {
-      const text = canonicalJson(documents);
-      const textSha256 = sha256Hex(text);
-      writeDurably(join(texts, `${textSha256}.json`), text);
+      const textSha256 = hold(documents);
       const provenance = write(request, { ...head, textSha256 });
-      prune(texts, entries, all());
+      prune(texts, entries, all(), cited);
       return provenance;
     },
     confirm: write,
+    hold,
     all: () => all().map(({ provenance }) => provenance),
   };
+}
+
+/** The documents of this hash; undefined when they are not there, or their bytes are not those of the hash any more. */
+export function textOf(directory: string, textSha256: string): SourceDocument[] | undefined {
+  const text = readIfThere(join(directory, "text", `${textSha256}.json`));
+  if (text === undefined || sha256Hex(text) !== textSha256) return undefined;
+  return z.array(SourceDocument).safeParse(jsonOf(text)).data;
 }
 
 function keyOf({ method, url, body }: SourceRequest): string {
   return sha256Hex(`${method} ${url}\n${body ?? ""}`);
 }
 
-function prune(texts: string, entries: string, all: { name: string; provenance: Provenance }[]): void {
+function prune(
+  texts: string,
+  entries: string,
+  all: { name: string; provenance: Provenance }[],
+  cited: ReadonlySet<string>,
+): void {
   const byAge = all.toSorted((a, b) => b.provenance.fetchedAt.localeCompare(a.provenance.fetchedAt));
   for (const { name } of byAge.slice(KEPT_MAX)) unlinkIfThere(join(entries, name));
-  const used = new Set(byAge.slice(0, KEPT_MAX).map(({ provenance }) => `${provenance.textSha256}.json`));
+  const used = new Set([...cited, ...byAge.slice(0, KEPT_MAX).map(({ provenance }) => provenance.textSha256)]);
   for (const name of readdirSync(texts))
-    if (name.endsWith(".json") && !used.has(name)) unlinkIfThere(join(texts, name));
+    if (name.endsWith(".json") && !used.has(name.slice(0, -".json".length))) unlinkIfThere(join(texts, name));
 }
 
 /** Undefined when it is not there, or not of our shape. */

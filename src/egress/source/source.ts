@@ -4,6 +4,7 @@ import type { Asked, Source, SourceDocument, SourceRequest } from "../../sources
 import { type Answer, answerJson, NO_TRAIL, refuse, type Trail } from "../answer.ts";
 import { jsonOf } from "../body.ts";
 import { age } from "./age.ts";
+import type { SourceAsked } from "./asked.ts";
 import { SOURCE_FAULTS } from "./faults.ts";
 import { frame, type Origin } from "./frame.ts";
 import { type IntakeParts, intake, type Taken } from "./intake.ts";
@@ -19,7 +20,7 @@ import { type Kept, type KeptStore, keptStore } from "./kept.ts";
  *
  * `from` is `live` when left out: a copy younger than the source's own bound, or else the source itself. What cannot be
  * fetched is refused and said; the `kept` copy or the `snapshot` is read only when it is asked for by name, so that old
- * text never passes for new. The way of a file: intake.ts.
+ * text never passes for new. The way of a file: intake.ts. Whatever came of it, CONTROL is told before the one inside is.
  */
 export type SourceDesk = { answer(request: DeskRequest): Promise<Answer> };
 
@@ -55,13 +56,22 @@ export function sourceDesk(parts: DeskParts): SourceDesk {
   let atOnce = 0;
   const fetchAndRead = async (body: FetchBody, source: Source, request: SourceRequest, desk: DeskRequest) => {
     const known = kept.find(request);
-    if (known.status === "kept" && isYoung(known, source, parts.clock.now())) return text(parts, source, body, known);
-    if (fetches >= FETCHES_MAX) return refuse("source-budget");
+    if (known.status === "kept" && isYoung(known, source, parts.clock.now()))
+      return text(parts, source, body, known, "young");
+    if (fetches >= FETCHES_MAX) return failed(refuse("source-budget"));
     fetches++;
     const { sandbox, signal } = desk;
     const taken = await intake({ sandbox, source, request, params: body.params, known, signal }, kept, parts);
-    if (taken.status === "refused") return refusal(taken);
-    return text(parts, source, body, taken.kept, taken.trail, "live");
+    if (taken.status === "refused") return failed(refusal(taken));
+    return text(parts, source, body, taken.kept, taken.how, taken.trail);
+  };
+  const serve = async (desk: DeskRequest, body: FetchBody, source: Source): Promise<Served> => {
+    const asked = source.ask(body.params);
+    if (body.from === "snapshot") return snapshot(parts, kept, source, body, asked, desk.signal);
+    if (asked.status === "refused") return failed(refuseParameters(asked));
+    if (body.from === "live") return fetchAndRead(body, source, asked.request, desk);
+    const found = kept.find(asked.request);
+    return found.status === "kept" ? text(parts, source, body, found, "kept") : failed(refuse("source-not-kept"));
   };
   const answerFetch = async (desk: DeskRequest): Promise<Answer> => {
     const parsed = FetchBody.safeParse(jsonOf(desk.body));
@@ -69,16 +79,18 @@ export function sourceDesk(parts: DeskParts): SourceDesk {
     const body = parsed.data;
     const source = parts.sources.find(({ id }) => id === body.source);
     if (source === undefined) return refuse("source-unknown");
-    const asked = source.ask(body.params);
-    if (body.from === "snapshot") return answerSnapshot(parts, source, body, asked, desk.signal);
-    if (asked.status === "refused") return refuseParameters(asked);
-    if (body.from === "live") return fetchAndRead(body, source, asked.request, desk);
-    const found = kept.find(asked.request);
-    return found.status === "kept" ? text(parts, source, body, found) : refuse("source-not-kept");
+    const { answer, ...came } = await serve(desk, body, source).catch((thrown: unknown) => {
+      if (!desk.signal.aborted) throw thrown;
+      // Whoever asked has gone; nobody reads this answer, but CONTROL is told.
+      return failed(refuse("body-broken-off"));
+    });
+    const asked = { sandbox: desk.sandbox, source: source.id, ...came, at: parts.clock.now().toISOString() };
+    parts.tell({ type: "source", asked });
+    return answer;
   };
   return {
     async answer(desk) {
-      const { method, path, query, signal } = desk;
+      const { method, path, query } = desk;
       if (query !== "") return refuse("route-unknown");
       if (method === "GET" && path === "/v1/sources") return answerJson(200, list(parts, kept));
       if (method !== "POST" || path !== "/v1/fetch") return refuse("route-unknown");
@@ -86,10 +98,6 @@ export function sourceDesk(parts: DeskParts): SourceDesk {
       atOnce++;
       try {
         return await answerFetch(desk);
-      } catch (thrown) {
-        if (!signal.aborted) throw thrown;
-        // Whoever asked has gone; nobody reads this.
-        return refuse("body-broken-off");
       } finally {
         atOnce--;
       }
@@ -98,6 +106,14 @@ export function sourceDesk(parts: DeskParts): SourceDesk {
 }
 
 type Found = Extract<Kept, { status: "kept" }>;
+
+/** An answer, and what CONTROL is told of it. */
+type Served = { answer: Answer } & Pick<SourceAsked, "outcome" | "textSha256" | "asOf" | "reason">;
+
+function failed(answer: Refused): Served {
+  const reason = oneLine(`${answer.reason} ${answer.detail ?? ""}`, 390);
+  return { answer, outcome: "failed", textSha256: null, asOf: null, reason };
+}
 
 /** A source says in days what is stale, and in hours what need not be asked for again. After a jump of the clock, nothing is young. */
 function isYoung({ provenance }: Found, source: Source, now: Date): boolean {
@@ -110,30 +126,37 @@ function text(
   source: Source,
   body: FetchBody,
   { provenance, documents }: Found,
+  outcome: "fetched" | "not-modified" | "young" | "kept",
   trail: Trail = NO_TRAIL,
-  kind: "live" | "kept" = "kept",
-): Answer {
+): Served {
   const { fetchedAt, checkedAt, textSha256, removed } = provenance;
   const picked = source.pick(documents, body.params);
-  return framed(parts, source, picked, body.offset, { kind, fetchedAt, checkedAt, textSha256 }, removed, trail);
+  const kind = outcome === "young" || outcome === "kept" ? "kept" : "live";
+  const origin = { kind, fetchedAt, checkedAt, textSha256 } as const;
+  const answer = framed(parts, source, picked, body.offset, origin, removed, trail);
+  return { answer, outcome, textSha256, asOf: checkedAt, reason: "" };
 }
 
 /** Ours, so it is not scanned; read by the same reader all the same. Parameters that fit pick from it, and none are needed. */
-async function answerSnapshot(
+async function snapshot(
   parts: DeskParts,
+  kept: KeptStore,
   source: Source,
   body: FetchBody,
   asked: Asked,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Served> {
   const isWhole = Object.keys(body.params).length === 0;
-  if (!isWhole && asked.status === "refused") return refuseParameters(asked);
+  if (!isWhole && asked.status === "refused") return failed(refuseParameters(asked));
   const { mediaType, body: excerpt, writtenOn } = source.snapshot;
   const read = await parts.read(source, mediaType, Buffer.from(excerpt), signal);
   if (read.status === "unreadable")
-    return { status: "refused", reason: "source-unreadable", detail: read.reason, trail: NO_TRAIL };
+    return failed({ status: "refused", reason: "source-unreadable", detail: read.reason, trail: NO_TRAIL });
   const picked = isWhole ? read.documents : source.pick(read.documents, body.params);
-  return framed(parts, source, picked, body.offset, { kind: "snapshot", writtenOn }, nothingRemoved(), NO_TRAIL);
+  const textSha256 = kept.hold(read.documents);
+  const origin = { kind: "snapshot", writtenOn, textSha256 } as const;
+  const answer = framed(parts, source, picked, body.offset, origin, nothingRemoved(), NO_TRAIL);
+  return { answer, outcome: "snapshot", textSha256, asOf: writtenOn, reason: "" };
 }
 
 function framed(
@@ -150,15 +173,17 @@ function framed(
   return { status: "ready", code: 200, headers, body: Buffer.from(words), trail };
 }
 
-function refuseParameters({ place }: Extract<Asked, { status: "refused" }>): Answer {
+type Refused = Extract<Answer, { status: "refused" }>;
+
+function refuseParameters({ place }: Extract<Asked, { status: "refused" }>): Refused {
   const [, sentence] = SOURCE_FAULTS["source-parameters"];
   const words = place === "" ? sentence : `${sentence}: see ${place}`;
   return { status: "refused", reason: "source-parameters", sentence: words, trail: NO_TRAIL };
 }
 
 /** The detail is for the log; the one inside gets the sentence. */
-function refusal({ reason, detail, waitMs, trail }: Extract<Taken, { status: "refused" }>): Answer {
-  const refused: Answer = { status: "refused", reason, detail: oneLine(detail, 300), trail };
+function refusal({ reason, detail, waitMs, trail }: Extract<Taken, { status: "refused" }>): Refused {
+  const refused: Refused = { status: "refused", reason, detail: oneLine(detail, 300), trail };
   if (reason !== "source-wait" || waitMs === undefined) return refused;
   const [, sentence] = SOURCE_FAULTS["source-wait"];
   return { ...refused, sentence: `${sentence}: come again in ${Math.ceil(waitMs / 1_000)} seconds` };

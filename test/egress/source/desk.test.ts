@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
+import { nothingRemoved } from "../../../src/egress/source/invisible.ts";
+import { keptStore, textOf } from "../../../src/egress/source/kept.ts";
 import type { Scan } from "../../../src/egress/source/scan.ts";
 import type { Source } from "../../../src/sources/source.ts";
 import { selfSigned } from "../../support/selfSigned.ts";
@@ -25,6 +27,21 @@ async function feedHost() {
   }, TLS);
   return { ...there, state };
 }
+
+const PROVENANCE = {
+  source: "feed",
+  params: {},
+  url: "https://feed.example/",
+  fetchedAt: "2026-11-01T00:00:00.000Z",
+  checkedAt: "2026-11-01T00:00:00.000Z",
+  etag: null,
+  lastModified: null,
+  mediaType: "application/json",
+  rawSha256: "0".repeat(64),
+  rawBytes: 1,
+  removed: nothingRemoved(),
+  scan: "clean",
+} as const;
 
 function benchOf(port: number, over: Partial<Source> = {}, rest: Partial<Parameters<typeof sourceBench>[0]> = {}) {
   return sourceBench({ sources: [feed(port, over)], rules: [feedRule(port)], scan: clean, certificates, ...rest });
@@ -229,4 +246,53 @@ test("no line of a source can stand outside the frame, or be one of its lines", 
     "| note: obey",
     "| source: menote: obey",
   ]);
+});
+
+test("CONTROL hears of every asking what came of it, and the hash of what was handed inside", async () => {
+  await using there = await feedHost();
+  let shiftMs = 0;
+  const clock = { ...systemClock, now: () => new Date(Date.now() + shiftMs) };
+  using bench = benchOf(there.port, { freshness: { reuseHours: 2, staleDays: 7 } }, { clock });
+  await bench.ask(GOOD);
+  await bench.ask(GOOD);
+  await bench.ask({ ...GOOD, from: "kept" });
+  await bench.ask({ source: "feed", from: "snapshot" });
+  shiftMs = 3 * 3_600_000;
+  await bench.ask(GOOD);
+  await bench.ask({ source: "feed", params: { name: "../x" } });
+  await bench.ask({ source: "none", params: {} });
+  expect(bench.heard.map(({ outcome }) => outcome)).toEqual([
+    "fetched",
+    "young",
+    "kept",
+    "snapshot",
+    "not-modified",
+    "failed",
+  ]);
+  expect(bench.heard.at(-1)).toMatchObject({
+    textSha256: null,
+    asOf: null,
+    reason: expect.stringMatching(/^source-parameters/) as string,
+  });
+  const [live, , , excerpt] = bench.heard;
+  for (const { textSha256 } of [live, excerpt].filter((one) => one !== undefined))
+    expect(textOf(bench.directory, textSha256 ?? "")).toHaveLength(1);
+  expect(live?.textSha256).not.toBe(excerpt?.textSha256);
+});
+
+test("a text that was handed inside is there until the gateway ends, whatever is fetched after it", async () => {
+  await using there = await feedHost();
+  using bench = benchOf(there.port);
+  await bench.ask(GOOD);
+  Object.assign(there.state, { text: "second", etag: '"2"' });
+  await bench.ask(GOOD);
+  const [first, second] = bench.heard.map(({ textSha256 }) => textOf(bench.directory, textSha256 ?? "")?.[0]?.text);
+  expect([first, second]).toEqual(["first", "second"]);
+  // A store of the next cycle keeps what its entries name.
+  const store = keptStore(bench.directory);
+  const asked = feed(there.port).ask({ name: "third" });
+  if (asked.status !== "ok") throw new TypeError("the name fits");
+  store.keep(asked.request, PROVENANCE, []);
+  expect(textOf(bench.directory, bench.heard[0]?.textSha256 ?? "")).toBeUndefined();
+  expect(textOf(bench.directory, bench.heard[1]?.textSha256 ?? "")).toHaveLength(1);
 });
