@@ -1,74 +1,86 @@
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { errnoOf, OperatorError } from "../base/errors.ts";
-import { readBounded } from "../base/files.ts";
+import { OperatorError } from "../base/errors.ts";
 import { count, oneLine } from "../base/text.ts";
-import type { ProbeReport } from "../guest/observation.ts";
-import { type Change, type Diff, diffReports } from "../probe/diff.ts";
-import { parseProbe } from "../probe/probe.ts";
-import { EXIT, flag, type Io, type Verb, type VerbInput } from "./verb.ts";
+import { INTENDED_NAME } from "../config/name.ts";
+import { type Drift, type DriftChange, type DriftView, driftBetween, driftOf, unapproved } from "../probe/drift.ts";
+import { type IntendedFile, loadIntended, NOTHING_INTENDED } from "../probe/intended.ts";
+import { loadMeasurement, type Measurement } from "./measurements.ts";
+import { STATE_OPTIONS } from "./state.ts";
+import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
 
-/** `weakdoor diff`: what two measurements say differently. */
+/** `weakdoor diff`: what two measurements say differently, and what else differs between them. */
 export const verb: Verb = {
   name: "diff",
   summary: "compare two measurements: widened, narrowed, moved, unknown",
-  usage: "diff BEFORE AFTER [--json]",
+  usage: "diff BEFORE AFTER [--intended FILE] [--json] [--state DIR]",
   argumentsMax: 2,
-  options: { json: { type: "boolean" } },
+  options: { ...STATE_OPTIONS, intended: { type: "string" }, json: { type: "boolean" } },
   run: diff,
 };
 
-async function diff({ values, positionals, io, cwd }: VerbInput): Promise<number> {
-  const [before, after, ...more] = positionals;
-  if (before === undefined || after === undefined || more.length > 0) {
-    throw new OperatorError("diff takes two files", "make them with weakdoor probe --out FILE");
+async function diff(input: VerbInput): Promise<number> {
+  const { values, positionals, io, cwd } = input;
+  const [before, after] = positionals;
+  if (before === undefined || after === undefined) {
+    throw new OperatorError(
+      "diff takes two measurements",
+      "name two files or two cycles; weakdoor probe --out FILE makes one",
+    );
   }
-  const found = diffReports(await load(cwd, before), await load(cwd, after));
-  if (flag(values, "json")) io.json(found);
-  else {
-    show("widened", found.widened, io);
-    show("narrowed", found.narrowed, io);
-    show("moved", found.moved, io);
-    show("unknown", found.unknown, io);
-    io.out(`${count(found.unchanged, "observation")} unchanged`);
-  }
-  return exitOf(found);
+  const intended = await intendedFor(text(values, "intended"), cwd);
+  const drift = compare(await loadMeasurement(before, input), await loadMeasurement(after, input), intended);
+  if (flag(values, "json")) io.json(drift);
+  else show(drift, io);
+  return exitOf(drift);
 }
 
-function exitOf(found: Diff): number {
-  if (found.widened.length > 0) return EXIT.newFindings;
-  return found.unknown.length > 0 ? EXIT.incomplete : EXIT.nothingNew;
+async function intendedFor(named: string | undefined, cwd: string): Promise<IntendedFile> {
+  const found = await loadIntended(resolve(cwd, named ?? INTENDED_NAME));
+  if (found === undefined && named !== undefined)
+    throw new OperatorError(`${oneLine(named, 200)} is not there`, "weakdoor probe --propose FILE drafts one");
+  return found ?? NOTHING_INTENDED;
 }
 
-function show(title: string, changes: readonly Change[], io: Io): void {
+function compare(before: Measurement, after: Measurement, intended: IntendedFile): Drift {
+  const now = new Date();
+  if (before.kind === "cycle" && after.kind === "cycle")
+    return driftBetween(before.baseline, after.baseline, intended, now);
+  if (before.kind === "probe" && after.kind === "probe")
+    return { causes: [], views: [driftOf("target", before.report, after.report, intended.target, now)] };
+  throw new OperatorError(
+    "one of the two is a whole cycle and the other one place",
+    "compare two cycles, or two files of weakdoor probe --out",
+  );
+}
+
+/** The gravest first: what opened and nobody approved, then what could not be said. */
+function exitOf(drift: Drift): number {
+  if (unapproved(drift).length > 0) return EXIT.regression;
+  return drift.views.some(({ unknown }) => unknown.length > 0) ? EXIT.incomplete : EXIT.nothingNew;
+}
+
+function show({ views, causes }: Drift, io: Io): void {
+  for (const view of views) {
+    if (views.length > 1) io.out(`${view.from}:`);
+    for (const kind of ["widened", "narrowed", "moved", "unknown"] as const) showChanges(kind, view, io);
+    io.out(`${count(view.unchanged, "observation")} unchanged`);
+  }
+  for (const { what, before, after } of causes)
+    io.out(
+      `also changed: ${oneLine(what)}: ${oneLine(before ?? "not there", 60)} to ${oneLine(after ?? "not there", 60)}`,
+    );
+  const hasChanged = views.some((view) => view.widened.length + view.narrowed.length + view.moved.length > 0);
+  if (views.length > 1 && causes.length === 0 && hasChanged) io.out("nothing else that is recorded differs");
+}
+
+function showChanges(kind: keyof Omit<DriftView, "from" | "unchanged">, view: DriftView, io: Io): void {
+  const changes = view[kind];
   if (changes.length === 0) return;
-  io.out(`${title}: ${changes.length}`);
-  for (const change of changes) {
-    io.out(`  ${change.id}: ${oneLine(change.before)} to ${oneLine(change.after)} (${oneLine(change.why)})`);
-  }
+  io.out(`${kind}: ${changes.length}`);
+  for (const change of changes) io.out(`  ${lineOf(change)}`);
 }
 
-const FILE_BYTES_MAX = 8 * 1024 * 1024;
-const HINT = "make it with weakdoor probe --out FILE";
-
-async function load(cwd: string, name: string): Promise<ProbeReport> {
-  const shown = oneLine(name, 200);
-  const { bytes, isWhole } = await read(resolve(cwd, name), shown);
-  if (!isWhole) throw new OperatorError(`${shown} is too long for a probe's report`, HINT);
-  const parsed = parseProbe(bytes.toString("utf8"));
-  if (parsed.status === "refused") throw new OperatorError(`${shown}: ${oneLine(parsed.reason)}`, HINT);
-  return parsed.report;
-}
-
-async function read(path: string, shown: string): Promise<{ bytes: Buffer; isWhole: boolean }> {
-  try {
-    // A FIFO would keep the reader waiting for a writer.
-    if (!statSync(path).isFile()) throw new OperatorError(`${shown} is no file`, HINT);
-    return await readBounded(path, FILE_BYTES_MAX);
-  } catch (thrown) {
-    if (thrown instanceof OperatorError) throw thrown;
-    const code = errnoOf(thrown);
-    if (code === undefined) throw thrown;
-    throw new OperatorError(`cannot read ${shown}: ${code}`, HINT, { cause: thrown });
-  }
+function lineOf({ id, before, after, why, approved }: DriftChange): string {
+  const taken = approved === undefined ? "" : `; approved until ${approved.until}: ${oneLine(approved.why, 120)}`;
+  return `${id}: ${oneLine(before)} to ${oneLine(after)} (${oneLine(why)}${taken})`;
 }

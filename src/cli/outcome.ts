@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { RunOutcome } from "../cycle/run.ts";
 import type { Progress } from "../cycle/step.ts";
 import type { Finding } from "../findings/finding.ts";
-import { doubts, inOrder, notRun, type Report } from "../report/report.ts";
+import { doubts, inOrder, notRun, type Report, widenedSince } from "../report/report.ts";
 import { SEVERITIES } from "../sources/weaknesses/weakness.ts";
 import { EXIT, type Io } from "./verb.ts";
 
@@ -86,7 +86,11 @@ function exitLine(report: Report, config: Config): string {
   const { threshold } = config.findings;
   const code = exitCodeOfReport(report, config);
   if (code === EXIT.newFindings) return `exit code ${code}: new findings at or over ${threshold}`;
-  if (code === EXIT.regression) return `exit code ${code}: a finding came back`;
+  if (code === EXIT.regression) {
+    const opened = count(widenedSince(report).length, "row");
+    if (report.delta.regressed.length > 0) return `exit code ${code}: a finding came back`;
+    return `exit code ${code}: ${opened} opened since ${report.drift.since}, and nobody approved it`;
+  }
   return `exit code ${code}`;
 }
 
@@ -101,7 +105,7 @@ function exitCodeOfReport(report: Report, config: Config): number {
   if (report.preflight.some(({ status }) => status !== "held")) return EXIT.logOrPreflight;
   if (report.certificates.some(({ status }) => status !== "destroyed")) return EXIT.logOrPreflight;
   if (report.coverage.every(({ status }) => status !== "ran")) return EXIT.nothingChecked;
-  if (report.delta.regressed.length > 0) return EXIT.regression;
+  if (report.delta.regressed.length > 0 || widenedSince(report).length > 0) return EXIT.regression;
   const isGrave = (finding: Finding) =>
     SEVERITIES.indexOf(finding.severity) >= SEVERITIES.indexOf(config.findings.threshold);
   const isNew = (finding: Finding) => report.delta.new.includes(finding.id);

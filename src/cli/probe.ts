@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { writeDurably } from "../base/files.ts";
@@ -8,30 +8,40 @@ import type { ProbeReport } from "../guest/observation.ts";
 import { runProbe } from "../guest/probe/run.ts";
 import { boundaryOf } from "../probe/boundary.ts";
 import { requestOf } from "../probe/probe.ts";
+import { proposeIntended } from "../probe/propose.ts";
+import { loadMeasurement, type Measurement } from "./measurements.ts";
+import { STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
 
 /** `weakdoor probe`: what can be reached from where the command stands. */
 export const verb: Verb = {
   name: "probe",
   summary: "measure what can be reached from where I stand",
-  usage: "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR]",
+  usage: "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR] [--propose FILE [--of MEASUREMENT]]",
   options: {
     deep: { type: "boolean" },
     out: { type: "string" },
     json: { type: "boolean" },
     home: { type: "string" },
     workspace: { type: "string" },
+    propose: { type: "string" },
+    of: { type: "string" },
+    ...STATE_OPTIONS,
   },
   run: probe,
 };
 
-async function probe({ values, positionals, io, cwd }: VerbInput): Promise<number> {
+async function probe(input: VerbInput): Promise<number> {
+  const { values, positionals, io, cwd } = input;
   if (positionals[0] !== undefined) {
     throw new OperatorError(
       `probe takes no argument, got ${oneLine(positionals[0], 80)}`,
       "see weakdoor probe --help",
     );
   }
+  const draft = text(values, "propose");
+  const of = text(values, "of");
+  if (of !== undefined) return propose(resolve(cwd, draftFor(draft)), reportOf(await loadMeasurement(of, input)), io);
   const environment = readEnvironment();
   const home = text(values, "home") ?? environment.home;
   const request = requestOf({
@@ -42,10 +52,33 @@ async function probe({ values, positionals, io, cwd }: VerbInput): Promise<numbe
   });
   const { report } = await runProbe({ request, environment: environment.variables });
   const out = text(values, "out");
-  if (out !== undefined) save(resolve(cwd, out), report);
+  if (out !== undefined) save(resolve(cwd, out), `${JSON.stringify(report, null, 2)}\n`);
+  if (draft !== undefined) propose(resolve(cwd, draft), report, io);
   if (flag(values, "json")) io.json(report);
   else show(io, report);
   return report.checks.some((check) => check.status !== "ran") ? EXIT.incomplete : EXIT.nothingNew;
+}
+
+function draftFor(draft: string | undefined): string {
+  if (draft !== undefined) return draft;
+  throw new OperatorError("--of says what a draft is made of, and there is no draft", "add --propose FILE");
+}
+
+/** Of a whole cycle, the agent's sandbox: what it may reach is what a team writes down. */
+function reportOf(measurement: Measurement): ProbeReport {
+  return measurement.kind === "cycle" ? measurement.baseline.target : measurement.report;
+}
+
+/** Never over a file that is there: a person may have written in it. */
+function propose(path: string, report: ProbeReport, io: Io): number {
+  if (existsSync(path))
+    throw new OperatorError(
+      `${oneLine(path, 200)} is there already`,
+      "name another file, and take over what you want",
+    );
+  save(path, proposeIntended(report));
+  io.err(`drafted ${path}: write down why each is intended, and delete what is not`);
+  return EXIT.nothingNew;
 }
 
 function directory(cwd: string, path: string): string {
@@ -54,9 +87,9 @@ function directory(cwd: string, path: string): string {
   throw new OperatorError(`${oneLine(path, 200)} is no directory`, "name one that exists with --home or --workspace");
 }
 
-function save(path: string, report: ProbeReport): void {
+function save(path: string, content: string): void {
   try {
-    writeDurably(path, `${JSON.stringify(report, null, 2)}\n`);
+    writeDurably(path, content);
   } catch (thrown) {
     const code = errnoOf(thrown);
     if (code === undefined) throw thrown;
@@ -71,7 +104,7 @@ function show(io: Io, report: ProbeReport): void {
     `boundary ${report.boundary}, runtime ${report.runtime}, ${count(measured, "observation")} in ${report.durationMs} ms`,
   );
   io.out("");
-  for (const part of boundaryOf(report.observations, report.checks, [])) {
+  for (const part of boundaryOf(report.observations, report.checks, [], new Date())) {
     if (part.status === "not-looked") io.out(`${part.category.padEnd(16)} not looked at: ${part.reason}`);
     else {
       io.out(`${part.category.padEnd(16)} ${count(part.observed, "exposure")}`);

@@ -5,7 +5,7 @@ import { errnoOf, OperatorError } from "../base/errors.ts";
 import { readBounded } from "../base/files.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { complaintOf } from "./complaint.ts";
-import { CONFIG_NAME } from "./name.ts";
+import { CONFIG_NAME, INTENDED_NAME } from "./name.ts";
 import { ConfigFile } from "./schema.ts";
 import { lineOf, parseYaml } from "./yaml.ts";
 
@@ -15,13 +15,15 @@ import { lineOf, parseYaml } from "./yaml.ts";
  */
 
 /** The file as read, every path in it absolute. */
-export type Config = Omit<z.infer<typeof ConfigFile>, "version"> & {
+export type Config = Omit<z.infer<typeof ConfigFile>, "version" | "intended"> & {
   /** Of the file itself, absolute. */
   path: string;
   /** The directory the file lies in; paths in the file are relative to it, and `.weakdoor/` stands here. */
   directory: string;
   /** Of the file's bytes, lower-case hex. */
   sha256: string;
+  /** Where the intended exposures are written down, absolute. It is there when the file names it, and need not be otherwise. */
+  intended: string;
 };
 
 const BYTES_MAX = 1024 * 1024;
@@ -54,6 +56,10 @@ export async function loadConfig(path: string): Promise<Config> {
           ? declaredBy
           : declaration(directory, declaredBy, at("target", "declaredBy")),
     },
+    intended:
+      file.intended === undefined
+        ? resolve(directory, INTENDED_NAME)
+        : existing("file", directory, file.intended, at("intended")),
     docker: { ...file.docker, ...socketAt(directory, file.docker.socket) },
     clamav: socketAt(directory, file.clamav.socket),
     qemu: file.qemu.kernel === undefined ? {} : { kernel: resolve(directory, file.qemu.kernel) },

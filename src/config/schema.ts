@@ -104,15 +104,6 @@ const Research = z
     }
   });
 
-/** What the team says the sandbox may reach: an observation's id, or a check's every instance with `check:*`. */
-const Intended = z.strictObject({
-  observation: z
-    .string()
-    .max(240)
-    .regex(/^[a-z0-9][a-z0-9-]*(:[\x21-\x7e]+)?$/, "an observation is check, check:instance or check:*"),
-  why: z.string().min(1, "say why it is intended").max(400),
-});
-
 const Schedule = z.strictObject({
   /** Minute, hour, day of month, month, day of week. */
   cron: z
@@ -159,7 +150,8 @@ export const ConfigFile = z.strictObject({
   target: Target.prefault({}),
   lab: Lab.prefault({}),
   research: Research.prefault({}),
-  intended: z.array(Intended).max(1_000).default([]),
+  /** What the team says the sandbox may reach; `intended.yaml` beside this file when left out. */
+  intended: Path.optional(),
   findings: z.strictObject({ threshold: z.enum(THRESHOLDS).default("high") }).prefault({}),
   schedule: Schedule.prefault({}),
   docker: z

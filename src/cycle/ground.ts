@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { Alarm } from "../egress/egress.ts";
 import type { ModelRelay } from "../egress/messages.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { IntendedFile } from "../probe/intended.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import type { Image } from "../sandbox/image.ts";
 import type { Driver, DriverKind } from "../sandbox/sandbox.ts";
@@ -13,6 +14,8 @@ import type { Stepper } from "./step.ts";
 /** What a cycle stands on: made once, before the first step, and only read after that. */
 export type Ground = {
   readonly config: Config;
+  /** As it stood when the run began. */
+  readonly intended: IntendedFile;
   readonly cycle: string;
   /** Of weakdoor itself. */
   readonly version: string;

@@ -10,6 +10,7 @@ import type { E2bSettings } from "../config/e2b.ts";
 import type { ModelRelay } from "../egress/messages.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open.ts";
+import { type IntendedFile, loadIntended, NOTHING_INTENDED } from "../probe/intended.ts";
 import { findDrivers } from "../sandbox/all.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import { removeEmptyParents } from "../sandbox/cgroup.ts";
@@ -62,13 +63,14 @@ export async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { stateDir, clock } = options;
   refuseWhileLatched(stateDir);
   mkdirSync(join(stateDir, "run"), { recursive: true, mode: 0o700 });
+  const intended = (await loadIntended(options.config.intended)) ?? NOTHING_INTENDED;
   using _turn = takeLock(stateDir);
   const ledger = openLedger(stateDir, { clock });
   const store = openStore(stateDir);
   try {
     const backends = await askBackends(options);
     await recover({ drivers: backends.ready, stateDir, clock, ledger });
-    return await runOn(options, backends, ledger, store);
+    return await runOn({ ...options, intended }, backends, ledger, store);
   } finally {
     store.close();
     await ledger.close();
@@ -112,7 +114,7 @@ async function askBackends(options: RunOptions): Promise<Backends> {
 }
 
 async function runOn(
-  options: RunOptions,
+  options: RunOptions & { intended: IntendedFile },
   { ready, missing }: Backends,
   ledger: Ledger,
   store: Store,
@@ -153,6 +155,7 @@ async function runOn(
     const steps = stepper({ cycle, ledger, clock, signal: stop.signal, progress: { ...options.progress, began } });
     const ground: Ground = {
       config,
+      intended: options.intended,
       cycle,
       startedAt,
       stateDir,

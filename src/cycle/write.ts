@@ -14,6 +14,7 @@ import { type BoundaryRow, type DrillRow, Report } from "../report/report.ts";
 import type { Research } from "../researcher/researcher.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import type { Copy } from "./copy.ts";
+import { driftOfCycle } from "./drift.ts";
 import { egressTable } from "./egress.ts";
 import { FOREIGN_CHECK } from "./foreign.ts";
 import type { Ground } from "./ground.ts";
@@ -118,6 +119,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
       blind: settled.blind,
     },
     boundaries: [boundary("target", measured.target, ground), boundary("lab", measured.lab, ground)],
+    drift: driftOfCycle(ground, { stack, target, measured, policyHash: results.gateway.policyHash() }),
     coverage: coverageOf(ground, results),
     observations: judged.observations,
     persisted: results.again,
@@ -151,10 +153,10 @@ function subsetOf({ subset }: Measured): Report["subset"] {
 }
 
 function boundary(from: "target" | "lab", view: View, ground: Ground): BoundaryRow {
-  const intended = ground.config.intended.map(({ observation }) => observation);
+  const rows = boundaryOf(view.observations, view.checks, ground.intended[from], ground.clock.now());
   return {
     from,
-    categories: boundaryOf(view.observations, view.checks, intended).map((row) =>
+    categories: rows.map((row) =>
       row.status === "looked"
         ? {
             category: row.category,

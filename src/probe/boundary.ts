@@ -1,4 +1,5 @@
 import { CATEGORIES, type Category, type CheckRun, checkOf, type Observation } from "../guest/observation.ts";
+import { type Intended, intendedBy } from "./intended.ts";
 
 /**
  * What a sandbox lets through, counted by category: how many exposures were observed, how many of them the team said
@@ -45,19 +46,11 @@ export function isExposure(observation: Observation): boolean {
   }
 }
 
-/**
- * Does a pattern of the configuration name this id? `check:*` is the check and its every instance; anything else is
- * one id, to the letter.
- */
-export function isNamedBy(pattern: string, id: string): boolean {
-  if (!pattern.endsWith(":*")) return pattern === id;
-  return checkOf(id) === pattern.slice(0, -2);
-}
-
 export function boundaryOf(
   observations: readonly Observation[],
   checks: readonly CheckRun[],
-  intended: readonly string[],
+  intended: readonly Intended[],
+  now: Date,
 ): Boundary[] {
   return CATEGORIES.map((category) => {
     const ran = checks.filter((check) => check.category === category);
@@ -67,20 +60,14 @@ export function boundaryOf(
       return { status: "not-looked", category, reason };
     }
     const exposures = observations.filter((row) => row.category === category && isExposure(row));
-    const explained = exposures.filter((row) => isIntended(row, intended));
-    const unexplainedObservations = exposures.filter((row) => !isIntended(row, intended));
+    const unexplainedObservations = exposures.filter((row) => intendedBy(row, intended, now) === undefined);
     return {
       status: "looked",
       category,
-      intended: explained.length,
+      intended: exposures.length - unexplainedObservations.length,
       observed: exposures.length,
       unexplained: unexplainedObservations.length,
       unexplainedObservations,
     };
   });
-}
-
-/** A contradiction is nobody's intention. */
-function isIntended(row: Observation, intended: readonly string[]): boolean {
-  return row.verdict !== "contradictory" && intended.some((pattern) => isNamedBy(pattern, row.id));
 }

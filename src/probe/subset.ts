@@ -1,5 +1,5 @@
 import { CATEGORIES, type Category, checkOf, type Observation, type ProbeReport } from "../guest/observation.ts";
-import { isNamedBy } from "./boundary.ts";
+import { isNamedBy } from "./intended.ts";
 
 /** One row in which the lab can do more than the target. */
 export type Excess = { id: string; category: Category; lab: string; target: string };

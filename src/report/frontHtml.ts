@@ -17,6 +17,7 @@ const SECTIONS = [
   ["findings", "Findings"],
   ["trust", "Trust"],
   ["boundary", "Boundary"],
+  ["since", "Since last time"],
   ["coverage", "Coverage"],
   ["conduct", "Conduct"],
   ["clone", "Clone"],

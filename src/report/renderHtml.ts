@@ -1,4 +1,5 @@
 import { count } from "../base/text.ts";
+import { driftSection } from "./driftHtml.ts";
 import { findingCard, findingTable } from "./findingHtml.ts";
 import { frontPage } from "./frontHtml.ts";
 import { type Html, h } from "./html.ts";
@@ -26,6 +27,7 @@ ${frontPage(report)}
 ${findingsSection(report)}
 ${trustSection(report)}
 ${boundarySection(report)}
+${driftSection(report)}
 ${coverageSection(report)}
 ${conductSection(report)}
 ${cloneSection(report)}

@@ -15,6 +15,7 @@ export function renderMarkdown(report: Report): string {
     findings(report),
     ...inOrder(report.findings).map((finding) => findingText(report, finding)),
     boundary(report),
+    since(report),
     coverage(report),
     conduct(report),
     clone(report),
@@ -104,6 +105,26 @@ function boundary({ boundaries }: Report): string {
   );
   const columns = ["Where", "Category", "#Intended", "#Observed", "#Unexplained", ""];
   return `## Boundary\n\n${table(columns, rows, "No boundary was measured.")}`;
+}
+
+function since({ drift }: Report): string {
+  const title = "## Since the cycle before";
+  if (drift.since === null) return `${title}\n\nThere was none of this stack here.`;
+  const rows = drift.views.flatMap(({ from, widened, narrowed, moved, unknown }) =>
+    Object.entries({ widened, narrowed, moved, unknown }).flatMap(([kind, changes]) =>
+      changes.map((row) => [
+        from,
+        kind,
+        code(row.id),
+        cell(row.before),
+        cell(row.after),
+        kind === "widened" && row.approved === undefined ? "approved by nobody" : cell(row.approved?.why ?? row.why),
+      ]),
+    ),
+  );
+  const causes = drift.causes.map(({ what }) => code(what)).join(", ");
+  const columns = ["Where", "Change", "Observation", "Before", "Now", ""];
+  return `${title}\n\nCompared with ${code(drift.since)}. What else differs: ${causes === "" ? "nothing that is recorded" : causes}.\n\n${table(columns, rows, "Nothing changed.")}`;
 }
 
 function coverage(report: Report): string {

@@ -66,6 +66,25 @@ export const BoundaryRow = z.strictObject({
 });
 export type BoundaryRow = z.infer<typeof BoundaryRow>;
 
+const Changed = z.strictObject({
+  id: z.string(),
+  before: z.string(),
+  after: z.string(),
+  why: z.string(),
+  /** A widening that a person took on. */
+  approved: z.strictObject({ why: z.string(), until: z.string() }).optional(),
+});
+
+/** What changed in one sandbox since the cycle before. */
+const DriftRow = z.strictObject({
+  from: z.enum(["target", "lab"]),
+  widened: z.array(Changed),
+  narrowed: z.array(Changed),
+  moved: z.array(Changed),
+  unknown: z.array(Changed),
+  unchanged: z.int(),
+});
+
 export const Report = z.strictObject({
   version: z.literal(1),
   cycle: z.string(),
@@ -103,6 +122,15 @@ export const Report = z.strictObject({
     blind: z.array(z.strictObject({ finding: Fingerprint, reason: z.string() })),
   }),
   boundaries: z.array(BoundaryRow),
+  drift: z.strictObject({
+    /** The cycle whose measurement this one was compared with; null when there was none of this stack. */
+    since: z.string().nullable(),
+    /** What is recorded and differs besides the measurement. */
+    causes: z.array(
+      z.strictObject({ what: z.string(), before: z.string().optional(), after: z.string().optional() }),
+    ),
+    views: z.array(DriftRow),
+  }),
   coverage: z.array(CheckRun),
   observations: z.array(Observation),
   persisted: z.strictObject({ widened: z.array(z.string()), narrowed: z.array(z.string()) }),
@@ -185,4 +213,11 @@ export function doubts(report: Report): string[] {
     if (status !== "destroyed") doubts.push(`${sandbox} is UNVERIFIED: its end could not be shown.`);
   }
   return doubts;
+}
+
+/** What opened since the cycle before, and that nobody approved until a day that is still to come. */
+export function widenedSince({ drift }: Report): string[] {
+  return drift.views.flatMap(({ from, widened }) =>
+    widened.filter(({ approved }) => approved === undefined).map(({ id }) => `${id} (${from})`),
+  );
 }

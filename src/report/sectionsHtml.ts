@@ -37,7 +37,7 @@ export function boundarySection({ boundaries, persisted }: Report): Html {
       ? h`Measured again after the drills and the research: nothing widened.`
       : h`<span class="bad">Widened during the cycle:</span> ${persisted.widened.join(", ")}`;
   return h`<h2 id="boundary">Boundary: intended, observed, unexplained</h2>
-<p>Intended is what <code>weakdoor.yaml</code> says the sandbox may reach; observed is what the probe reached; unexplained is the rest.</p>
+<p>Intended is what <code>intended.yaml</code> says the sandbox may reach; observed is what the probe reached; unexplained is the rest.</p>
 ${boundaries.map((boundary) => h`<h4>${boundary.from === "target" ? "Target: the agent's sandbox" : "Lab: the researcher's sandbox"}</h4>${boundaryTable(boundary)}`)}
 <p>${again}</p>`;
 }

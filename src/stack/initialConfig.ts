@@ -58,9 +58,8 @@ lab:
 research:
   mode: scripted
 
-# What your team says the sandbox may reach, by a report's observation ids; "check:*" is a check's every instance:
-#   - { observation: "trust-file:*", why: "the agent maintains these files, and each change is reviewed" }
-intended: []
+# Where your team writes down what the sandbox may reach, and why; weakdoor probe --propose FILE drafts it from the last cycle.
+# intended: intended.yaml
 
 findings:
   # From which severity on a new finding makes the exit code 10: low, medium, high or critical.

@@ -1,13 +1,9 @@
 import type { Database } from "better-sqlite3";
 import { z } from "zod";
-import { ProbeReport } from "../guest/observation.ts";
 import { CycleRecord, type Store } from "./store.ts";
 import { asking, read, readJson } from "./trouble.ts";
 
-type Part = Pick<
-  Store,
-  "saveCycle" | "cycles" | "cycle" | "saveReport" | "lastReport" | "lastScheduled" | "setScheduled"
->;
+type Part = Pick<Store, "saveCycle" | "cycles" | "cycle" | "lastScheduled" | "setScheduled">;
 
 const Row = z.object({
   id: z.string(),
@@ -18,10 +14,9 @@ const Row = z.object({
   summary: z.string(),
   report_path: z.string().nullable(),
 });
-const ReportRow = z.object({ cycle: z.string(), report: z.string() });
 const ScheduleRow = z.object({ last_at: z.iso.datetime() });
 
-/** Cycles, their probe reports, and when they were last due. */
+/** Cycles, and when they were last due. */
 export function cyclesOf(db: Database, path: string): Part {
   const fromRow = (value: unknown): CycleRecord => {
     const row = read(Row, value, "a cycle", path);
@@ -54,27 +49,6 @@ export function cyclesOf(db: Database, path: string): Part {
       asking(path, () => {
         const row = db.prepare("SELECT * FROM cycles WHERE id = ?").get(id);
         return row === undefined ? undefined : fromRow(row);
-      }),
-    saveReport: (cycle, vantage, report) =>
-      asking(path, () => {
-        db.prepare(
-          `INSERT INTO reports (cycle, vantage, report) VALUES (?, ?, ?)
-           ON CONFLICT (cycle, vantage) DO UPDATE SET report = excluded.report`,
-        ).run(cycle, vantage, JSON.stringify(ProbeReport.parse(report)));
-      }),
-    lastReport: (vantage, beforeCycle) =>
-      asking(path, () => {
-        // Ids of cycles sort by time. The stack is that of the cycle asked from, which is saved when it begins.
-        const value = db
-          .prepare(
-            `SELECT r.cycle, r.report FROM reports r JOIN cycles c ON c.id = r.cycle
-             WHERE r.vantage = ? AND r.cycle < ? AND c.stack = (SELECT stack FROM cycles WHERE id = ?)
-             ORDER BY r.cycle DESC LIMIT 1`,
-          )
-          .get(vantage, beforeCycle, beforeCycle);
-        if (value === undefined) return undefined;
-        const row = read(ReportRow, value, "a report", path);
-        return { cycle: row.cycle, report: readJson(ProbeReport, row.report, `the report of ${row.cycle}`, path) };
       }),
     lastScheduled: (stack) =>
       asking(path, () => {

@@ -1,11 +1,10 @@
 import { z } from "zod";
 import { Finding, FindingState } from "../findings/finding.ts";
 import { FINDING_EVENTS, type FindingEvent, type Move, type Mover } from "../findings/lifecycle.ts";
-import type { ProbeReport, Vantage } from "../guest/observation.ts";
 
 /**
- * What is remembered between cycles: cycles, findings and each change of their states, the probe's reports as
- * baselines, and when each stack was last due. One SQLite file in the state directory; `openStore.ts` opens it. The
+ * What is remembered between cycles: cycles, findings and each change of their states, and when each stack was last due;
+ * what was measured is a file a cycle (probe/keptBaseline.ts). One SQLite file in the state directory; `openStore.ts` opens it. The
  * ledger says what happened, for others to verify; this says how things stand, for us to go on from.
  *
  * Every method throws OperatorError when the file is damaged, locked, read-only or the disk is full.
@@ -33,11 +32,6 @@ export type Store = {
   setState(id: string, state: FindingState, actor: Mover, reason: string, at: Date): Finding;
   /** What happened to a finding, oldest first. */
   events(id: string): FindingRecord[];
-
-  /** The last one of a cycle and vantage stays. */
-  saveReport(cycle: string, vantage: Vantage, report: ProbeReport): void;
-  /** Of the latest cycle of the same stack before this one that has a report from there. */
-  lastReport(vantage: Vantage, beforeCycle: string): { cycle: string; report: ProbeReport } | undefined;
 
   /** When the schedule last started a cycle of this stack. */
   lastScheduled(stack: string): Date | undefined;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { verb } from "../../src/cli/diff.ts";
 import type { Observation } from "../../src/guest/observation.ts";
+import { keepBaseline } from "../../src/probe/keptBaseline.ts";
 import { report, row } from "../probe/sample.ts";
 import { runVerb } from "../support/io.ts";
 
@@ -21,11 +22,11 @@ function keep(name: string, rows: Observation[]): string {
 
 const run = (before: string, after: string, values = {}) => runVerb(verb, [before, after], values, directory);
 
-test("something that opened is exit code 10, also when something else is unknown", async () => {
+test("something that opened and nobody approved is exit code 11, also when something else is unknown", async () => {
   const before = keep("before", [row("a", "absent"), row("b", "absent")]);
   const after = keep("after", [row("a", "reachable"), row("b", "not-measured")]);
   const ran = await run(before, after);
-  expect(ran.code).toBe(10);
+  expect(ran.code).toBe(11);
   expect(ran.out).toContain("widened: 1");
   expect(ran.out).toContain("  a: absent to reachable (read) (it opened)");
 });
@@ -43,12 +44,12 @@ test("nothing new, or only narrower, is exit code 0", async () => {
 test("--json prints the whole comparison", async () => {
   const open = keep("open", [row("a", "reachable")]);
   expect((await run(open, open, { json: true })).json).toEqual([
-    { widened: [], narrowed: [], moved: [], unknown: [], unchanged: 1 },
+    { causes: [], views: [{ from: "target", widened: [], narrowed: [], moved: [], unknown: [], unchanged: 1 }] },
   ]);
 });
 
 test.each([
-  ["a file that is not there", "nowhere", "cannot read nowhere: ENOENT"],
+  ["a file that is not there", "nowhere", "there is no file and no kept cycle nowhere"],
   ["a directory", ".", "is no file"],
   ["a file that is no report", "text", "not JSON"],
 ])("%s is one line and a hint", async (_, name, message) => {
@@ -60,5 +61,42 @@ test.each([
 });
 
 test("one file alone is one line and a hint", async () => {
-  await expect(runVerb(verb, ["one"], {}, directory)).rejects.toMatchObject({ message: "diff takes two files" });
+  await expect(runVerb(verb, ["one"], {}, directory)).rejects.toMatchObject({
+    message: "diff takes two measurements",
+  });
+});
+
+test("a widening that a person took on until a day still to come is told with the reason, and is no regression", async () => {
+  const before = keep("before", [row("a", "absent")]);
+  const after = keep("after", [row("a", "reachable")]);
+  const intended = (until: string) =>
+    `version: 1\ntarget:\n  - { observation: a, why: the build needs it, until: ${until} }\n`;
+  writeFileSync(join(directory, "intended.yaml"), intended("2999-12-31"));
+  const ran = await run(before, after);
+  expect(ran.code).toBe(0);
+  expect(ran.out.join("\n")).toContain("approved until 2999-12-31: the build needs it");
+  writeFileSync(join(directory, "intended.yaml"), intended("2020-12-31"));
+  expect((await run(before, after)).code).toBe(11);
+  await expect(run(before, after, { intended: "nowhere.yaml" })).rejects.toThrow(/is not there/);
+});
+
+test("two cycles are compared by their ids, with what else differs between them", async () => {
+  const kept = (cycle: string, rows: Observation[], kernel: string) =>
+    keepBaseline(directory, {
+      kind: "weakdoor-baseline",
+      version: 1,
+      stack: "demo",
+      cycle,
+      takenAt: "2026-06-01T12:00:00Z",
+      circumstances: { kernel },
+      target: report("target", rows),
+      lab: report("lab", [row("a", "absent")]),
+    });
+  const path = kept("c1", [row("a", "absent")], "6.1");
+  kept("c2", [row("a", "reachable")], "6.2");
+  const ran = await run("c1", "c2", { state: directory });
+  expect(ran.code).toBe(11);
+  expect(ran.out).toContain("also changed: kernel: 6.1 to 6.2");
+  expect((await run(path, path)).code).toBe(0);
+  await expect(run("c1", keep("probe", [row("a", "absent")]), { state: directory })).rejects.toThrow(/a whole cycle/);
 });

@@ -44,3 +44,21 @@ test.each([
     message: expect.stringContaining(message),
   });
 });
+
+test("--propose drafts what is open here for a person to explain, and never over a file that is there", async () => {
+  const ran = await runVerb(verb, [], { home: directory, workspace: directory, propose: "intended.yaml" }, directory);
+  expect(ran.err.join("\n")).toContain("write down why each is intended");
+  const draft = readFileSync(join(directory, "intended.yaml"), "utf8");
+  expect(draft).toMatch(/^version: 1$/m);
+  expect(draft).toContain('why: ""');
+  await expect(
+    runVerb(verb, [], { home: directory, workspace: directory, propose: "intended.yaml" }, directory),
+  ).rejects.toThrow(/is there already/);
+});
+
+test("--propose --of drafts from a measurement that was kept, and measures nothing", async () => {
+  await runVerb(verb, [], { home: directory, workspace: directory, out: "r.json" }, directory);
+  const ran = await runVerb(verb, [], { of: "r.json", propose: "intended.yaml" }, directory);
+  expect(ran).toMatchObject({ code: 0, out: [] });
+  await expect(runVerb(verb, [], { of: "r.json" }, directory)).rejects.toThrow(/there is no draft/);
+});

@@ -42,7 +42,7 @@ test("the shortest file gets every default, and absolute paths", async () => {
     target: { driver: "auto", declaredBy: "auto" },
     lab: { minimum: "gvisor", allowWeakIsolation: false },
     research: { mode: "scripted", tokensMax: 300_000 },
-    intended: [],
+    intended: join(directory, "intended.yaml"),
     findings: { threshold: "high" },
     schedule: { timeZone: "UTC", catchUp: "one" },
     docker: {},
@@ -88,13 +88,15 @@ test("one changed byte of the file changes its hash", async () => {
 test("every key that is documented is taken", async () => {
   mkdirSync(join(directory, "workspace/.devcontainer"));
   writeFileSync(join(directory, "workspace/.devcontainer/devcontainer.json"), "{}");
+  mkdirSync(join(directory, "team"));
+  writeFileSync(join(directory, "team/intended.yaml"), "version: 1\n");
   const config = await loadConfig(
     write(`${STACK}  agents: [claude-code, codex]
   include: ["home/.config/tool/*.json"]
 target: { driver: docker-runc, declaredBy: workspace/.devcontainer/devcontainer.json }
 lab: { minimum: container, allowWeakIsolation: true }
 research: { mode: anthropic, model: some-model, keyEnv: MODEL_KEY, baseUrl: "http://127.0.0.1:9", tokensMax: 9000 }
-intended: [{ observation: "workspace-writable:*", why: it is what the agent is for }]
+intended: team/intended.yaml
 findings: { threshold: medium }
 schedule: { cron: "0 4 * * 1-5", timeZone: Europe/Berlin, catchUp: none }
 docker: { socket: /run/docker.sock }
@@ -120,10 +122,10 @@ describe("a mistake is named with its line, its value and the remedy", () => {
     ],
     ["a key like no other", `${STACK}xyzzy: 1\n`, /xyzzy: unknown key/, /the keys here are version, stack/],
     [
-      "a key in a list",
-      `${STACK}intended:\n  - { observation: a, wy: b }\n`,
-      /intended\.0\.wy: unknown key/,
-      /did you mean why\?/,
+      "an intended file that is named and not there",
+      `${STACK}intended: nowhere.yaml\n`,
+      /weakdoor\.yaml:6: intended: nowhere\.yaml .*does not exist/,
+      /correct the path/,
     ],
     [
       "a wrong type",

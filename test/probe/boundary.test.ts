@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
-import { boundaryOf, isExposure, isNamedBy } from "../../src/probe/boundary.ts";
+import { boundaryOf, isExposure } from "../../src/probe/boundary.ts";
+import { isNamedBy } from "../../src/probe/intended.ts";
 import { report, row } from "./sample.ts";
+
+const NOW = new Date("2026-06-01T12:00:00Z");
 
 test.each([
   ["engine-socket:/x", "reachable", true],
@@ -36,18 +39,21 @@ test("observed is intended and unexplained together, and the unexplained are han
     row("a:y", "reachable"),
     row("b", "absent"),
   ]);
-  const [filesystem] = boundaryOf(observations, checks, ["a:x"]);
+  const [filesystem] = boundaryOf(observations, checks, [{ observation: "a:x", why: "w" }], NOW);
   expect(filesystem).toMatchObject({ status: "looked", intended: 1, observed: 2, unexplained: 1 });
   expect(filesystem?.status === "looked" && filesystem.unexplainedObservations.map(({ id }) => id)).toEqual(["a:y"]);
 });
 
 test("a category that nobody looked at says so and does not read zero", () => {
   const { observations, checks } = report("target", [row("a", "absent")]);
-  const tools = boundaryOf(observations, checks, []).find((part) => part.category === "tool-plane");
+  const tools = boundaryOf(observations, checks, [], NOW).find((part) => part.category === "tool-plane");
   expect(tools).toMatchObject({ status: "not-looked" });
 });
 
 test("a contradiction stays unexplained whatever is intended", () => {
   const { observations, checks } = report("target", [row("a", "contradictory")]);
-  expect(boundaryOf(observations, checks, ["a:*"])[0]).toMatchObject({ intended: 0, unexplained: 1 });
+  expect(boundaryOf(observations, checks, [{ observation: "a:*", why: "w" }], NOW)[0]).toMatchObject({
+    intended: 0,
+    unexplained: 1,
+  });
 });

@@ -158,3 +158,13 @@ test.each([
   const text = shown();
   for (const sentence of sentences) expect(text).toContain(sentence);
 });
+
+test("the first cycle of a stack says that there is nothing to compare with", () => {
+  const text = shown({ drift: { since: null, causes: [], views: [] } });
+  expect(text).toContain("No cycle of this stack was kept here before this one");
+});
+
+test("what changed without anything recorded beside it is said to have no known cause", () => {
+  const { drift } = sampleReport();
+  expect(shown({ drift: { ...drift, causes: [] } })).toContain("Nothing else that is recorded differs");
+});

@@ -72,6 +72,7 @@ test("the same report gives the same text, and what matters stands first", () =>
     "Can this be trusted",
     "Findings",
     "Boundary",
+    "Since the cycle before",
     "Coverage",
     "Drills, researcher and egress",
     "Clone",
@@ -101,4 +102,11 @@ test("a terminal and a reader see ordinary text as it is", () => {
   );
   expect(cell("see https://a.example/x and @team")).toBe("see https\\[:\\]//a.example/x and \\[@\\]team");
   expect(code("")).toBe("");
+});
+
+test("what opened since the cycle before stands there with who took it on, and with what else changed", () => {
+  const text = renderMarkdown(sampleReport());
+  expect(text).toMatch(/widened .*engine-socket:\/var\/run\/docker\.sock.* absent .*approved by nobody/);
+  expect(text).toMatch(/widened .*host-mount:\/host.*the build writes there until it has moved/);
+  expect(text).toContain("What else differs: `kernel`, `agent codex`");
 });

@@ -64,21 +64,10 @@ const CYCLE_RECORD: CycleRecord = {
   reportPath: null,
 };
 
-const REPORT: ProbeReport = {
-  version: 1,
-  from: "target",
-  boundary: "seccomp",
-  runtime: "runc",
-  durationMs: 59,
-  observations: [SOCKET],
-  checks: [...SAMPLE_CHECKS],
-};
-
 test("what was saved is there after closing and opening again", () => {
   using((store) => {
     store.saveCycle(CYCLE_RECORD);
     saveCycleOf(store, SAMPLE);
-    store.saveReport(CYCLE, "target", REPORT);
     store.setScheduled("demo", AT);
   });
   using((store) => {
@@ -188,24 +177,6 @@ test.each<[Finding["state"], Mover]>([
     expect(() => store.setState(id, state, actor, "", AT)).toThrow(IllegalTransition);
     expect(store.finding(id).state).toBe("open");
     expect(store.events(id)).toHaveLength(1);
-  });
-});
-
-test("the baseline is the last report of the same stack, place and an earlier cycle", () => {
-  using((store) => {
-    const cycles = [
-      "c20261101-000000-000000",
-      "c20261102-000000-000000",
-      "c20261103-000000-000000",
-      "c20261104-000000-000000",
-    ];
-    for (const [i, id] of cycles.entries())
-      store.saveCycle({ ...CYCLE_RECORD, id, stack: i === 2 ? "other" : "demo" });
-    const last = cycles[3] ?? "";
-    expect(store.lastReport("target", last)).toBeUndefined();
-    for (const [i, id] of cycles.entries()) store.saveReport(id, "target", { ...REPORT, durationMs: i });
-    expect(store.lastReport("target", last)).toEqual({ cycle: cycles[1], report: { ...REPORT, durationMs: 1 } });
-    expect(store.lastReport("lab", last)).toBeUndefined();
   });
 });
 

@@ -84,6 +84,38 @@ export function sampleReport(over: Partial<Report> = {}): Report {
         },
       ],
     })),
+    drift: {
+      since: "20260101T000000Z-00000000",
+      causes: [
+        { what: "kernel", before: "6.1.0", after: "6.1.1" },
+        { what: "agent codex", before: "0.1.0" },
+      ],
+      views: [
+        {
+          from: "target" as const,
+          widened: [
+            {
+              id: "engine-socket:/var/run/docker.sock",
+              before: "absent",
+              after: "reachable (connect)",
+              why: "it opened",
+            },
+            {
+              id: "host-mount:/host",
+              before: "reachable (read)",
+              after: "reachable (read, write)",
+              why: "gained write",
+              approved: { why: "the build writes there until it has moved", until: "2026-12-31" },
+            },
+          ],
+          narrowed: [{ id: "env-secret:TOKEN", before: "reachable (read)", after: "absent", why: "it closed" }],
+          moved: [],
+          unknown: [],
+          unchanged: 40,
+        },
+        { from: "lab" as const, widened: [], narrowed: [], moved: [], unknown: [], unchanged: 44 },
+      ],
+    },
     coverage: [
       { check: "engine-socket", category: "cross-boundary", from: "target", status: "ran", reason: "" },
       { check: "engine-socket", category: "cross-boundary", from: "lab", status: "ran", reason: "" },
