@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { errnoOf, OperatorError } from "../base/errors.ts";
-import { readBounded, writeDurably } from "../base/files.ts";
+import { writeDurably } from "../base/files.ts";
 import { oneLine } from "../base/text.ts";
 import { ProbeReport } from "../guest/observation.ts";
 
