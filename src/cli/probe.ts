@@ -9,6 +9,7 @@ import { runProbe } from "../guest/probe/run.ts";
 import { boundaryOf } from "../probe/boundary.ts";
 import { requestOf } from "../probe/probe.ts";
 import { proposeIntended } from "../probe/propose.ts";
+import { reversalOf } from "../probe/reversals.ts";
 import { loadMeasurement, type Measurement } from "./measurements.ts";
 import { STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
@@ -110,6 +111,8 @@ function show(io: Io, report: ProbeReport): void {
       io.out(`${part.category.padEnd(16)} ${count(part.observed, "exposure")}`);
       for (const row of part.unexplainedObservations) {
         io.out(`  ${row.id}  ${row.access.join(", ")}  ${oneLine(row.detail, 100)}`);
+        const reversal = reversalOf(row);
+        if (reversal !== undefined) io.out(`    close it: ${oneLine(reversal.close, 200)}`);
       }
     }
   }

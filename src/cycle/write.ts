@@ -8,6 +8,7 @@ import type { Gateway } from "../egress/egress.ts";
 import type { Reconciled } from "../findings/reconcile.ts";
 import type { CheckRun } from "../guest/observation.ts";
 import { boundaryOf } from "../probe/boundary.ts";
+import { reversalOf } from "../probe/reversals.ts";
 import { renderHtml } from "../report/renderHtml.ts";
 import { renderMarkdown } from "../report/renderMarkdown.ts";
 import { type BoundaryRow, type DrillRow, Report } from "../report/report.ts";
@@ -164,7 +165,10 @@ function boundary(from: "target" | "lab", view: View, ground: Ground): BoundaryR
             observed: row.observed,
             unexplained: row.unexplained,
             notLooked: "",
-            observations: row.unexplainedObservations.map(({ id }) => id),
+            observations: row.unexplainedObservations.map((one) => ({
+              id: one.id,
+              close: reversalOf(one)?.close ?? "",
+            })),
           }
         : {
             category: row.category,

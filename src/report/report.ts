@@ -59,8 +59,8 @@ export const BoundaryRow = z.strictObject({
       unexplained: z.int().nullable(),
       /** Why there are no numbers; empty otherwise. */
       notLooked: z.string(),
-      /** Ids of the unexplained ones. */
-      observations: z.array(z.string()),
+      /** The unexplained ones, and the smallest change that closes each; empty where there is none to name. */
+      observations: z.array(z.strictObject({ id: z.string(), close: z.string() })),
     }),
   ),
 });

@@ -52,7 +52,15 @@ function boundaryTable({ categories }: BoundaryRow): Html {
       ? h`not looked: ${row.notLooked}`
       : row.observations.length === 0
         ? nothing
-        : folded(count(row.observations.length, "row"), list(row.observations.map((id) => h`<code>${id}</code>`))),
+        : folded(
+            count(row.observations.length, "row"),
+            list(
+              row.observations.map(
+                ({ id, close }) =>
+                  h`<code>${id}</code>${close === "" ? nothing : h` <span class="soft">closed by: ${close}</span>`}`,
+              ),
+            ),
+          ),
   ]);
   return table(["Category", "#Intended", "#Observed", "#Unexplained", "Which"], rows, "No category was looked at.");
 }

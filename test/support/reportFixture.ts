@@ -72,7 +72,13 @@ export function sampleReport(over: Partial<Report> = {}): Report {
           observed: from === "target" ? 3 : 1,
           unexplained: from === "target" ? 2 : 0,
           notLooked: "",
-          observations: from === "target" ? ["engine-socket:/var/run/docker.sock", "host-mount:/host"] : [],
+          observations:
+            from === "target"
+              ? [
+                  { id: "engine-socket:/var/run/docker.sock", close: "leave out the mount" },
+                  { id: "host-mount:/host", close: "" },
+                ]
+              : [],
         },
         {
           category: "network" as const,

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { CHECKS } from "../../src/guest/probe/all.ts";
+import { isExposure } from "../../src/probe/boundary.ts";
+import { checksWithReversal, reversalOf } from "../../src/probe/reversals.ts";
+import { row } from "./sample.ts";
+
+const accusing = CHECKS.map(({ id }) => id).filter((id) => isExposure(row(id, "reachable")));
+
+test.each(accusing)("an exposure of %s names what closes it, and that it must flip itself", (check) => {
+  const id = `${check}:/some/place`;
+  const reversal = reversalOf(row(id, "reachable"));
+  expect(reversal?.flips).toBe(id);
+  expect(reversal?.close.length).toBeGreaterThan(10);
+  expect(reversal?.close).not.toMatch(/undefined|,,|\(\)/);
+});
+
+test("there is no reversal for a check that nobody makes, so that none outlives its check", () => {
+  expect([...checksWithReversal()].filter((id) => !CHECKS.some((check) => check.id === id))).toEqual([]);
+});
+
+test.each(["denied", "absent", "not-measured", "contradictory"] as const)("what is %s needs none", (verdict) => {
+  expect(reversalOf(row("engine-socket:/x", verdict))).toBeUndefined();
+});
+
+test("a mount that may be written to is first closed by one word, and one that may be read by leaving it out", () => {
+  expect(reversalOf(row("host-mount:/srv", "reachable", { access: ["read", "write"] }))?.close).toContain(
+    "read-only",
+  );
+  expect(reversalOf(row("host-mount:/srv", "reachable", { access: ["read"] }))?.close).toMatch(
+    /^leave out the mount/,
+  );
+});
+
+test("a capability is named as each tool spells it", () => {
+  expect(reversalOf(row("capability:CAP_SYS_ADMIN", "reachable"))?.close).toBe(
+    "drop CAP_SYS_ADMIN (docker --cap-drop SYS_ADMIN, bwrap --cap-drop CAP_SYS_ADMIN)",
+  );
+});
