@@ -71,10 +71,17 @@ const RuleKeys = z.strictObject({
   contentTypes: z.array(MediaType).min(1).max(50).optional(),
   /** Of what an answer carries; any when left out. */
   responseTypes: z.array(MediaType).min(1).max(50).optional(),
-  websocket: z
-    .boolean()
-    .refine((isAsked) => !isAsked, "websockets are not passed on: say false, or leave it out")
-    .default(false),
+  /** May a GET of these paths become a WebSocket? `requestBytesMax` and `responseBytesMax` then hold for each of them. */
+  websocket: z.boolean().default(false),
+  /** Names that may be agreed on for what is spoken in it (RFC 6455, 1.9); those of a guest that are not here stay inside. */
+  subprotocols: z
+    .array(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, "a subprotocol is one token, as in graphql-transport-ws"),
+    )
+    .max(20)
+    .default([]),
   /** How often it may be used: at most `burst` at once, refilled by `perMinute`. As often as one likes when left out. */
   rate: z.strictObject({ perMinute: z.int().min(1).max(60_000), burst: z.int().min(1).max(10_000) }).optional(),
   requestBytesMax: z
@@ -127,6 +134,8 @@ export const Rule = RuleKeys.superRefine((rule, context) => {
   const wrong = (key: keyof z.infer<typeof RuleKeys>, message: string) =>
     context.addIssue({ code: "custom", path: [key], message });
   if (rule.inject !== undefined && rule.scheme === "http") wrong("inject", "a secret goes out over TLS alone");
+  if (rule.websocket) for (const [key, message] of websocketFaultsOf(rule)) wrong(key, message);
+  else if (rule.subprotocols.length > 0) wrong("subprotocols", "only a websocket has them: say websocket: true");
   if (rule.mode === "terminate") {
     if (rule.methods.length === 0) wrong("methods", "name at least one method");
     if (rule.paths.length === 0) wrong("paths", "name at least one path");
@@ -143,6 +152,21 @@ export const Rule = RuleKeys.superRefine((rule, context) => {
   if (rule.requestBytesMax === 0) wrong("requestBytesMax", "a tunnel that nothing may go up is of no use");
 });
 export type Rule = z.infer<typeof Rule>;
+
+/** What a WebSocket could not keep must not be promised beside it. */
+function websocketFaultsOf(rule: z.infer<typeof RuleKeys>): [keyof typeof rule, string][] {
+  const faults: [keyof typeof rule, string][] = [];
+  if (rule.mode === "splice")
+    faults.push(["websocket", "a spliced tunnel is not looked into: take it out, or terminate"]);
+  else if (!rule.methods.includes("GET")) faults.push(["methods", "a websocket begins with GET: name it"]);
+  if (rule.scheme === "http") faults.push(["scheme", "a websocket goes over TLS alone"]);
+  if (rule.requestBytesMax === 0) faults.push(["requestBytesMax", "a websocket that nothing may go up is of no use"]);
+  for (const key of ["contentTypes", "responseTypes"] as const) {
+    if (rule[key] !== undefined)
+      faults.push([key, "what goes through a websocket has no type: take it out, or split the rule"]);
+  }
+  return faults;
+}
 
 export const Allowlist = z.strictObject({
   version: z.literal(1),

@@ -3,7 +3,14 @@ import { connect as connectTls, createSecureContext, rootCertificates, type Secu
 import type { buildConnector, Pool } from "undici";
 
 /** Where a request goes: the name that it is for, and the address that was vetted. */
-export type Destination = { scheme: "http" | "https"; host: string; port: number; address: string };
+export type Destination = {
+  scheme: "http" | "https";
+  host: string;
+  port: number;
+  address: string;
+  /** May HTTP/2 be agreed on with a host that offers it? */
+  isHttp2?: boolean;
+};
 
 /**
  * Connections to the outside, kept for the next request to the same name at the same address. One that was vetted at another
@@ -11,6 +18,8 @@ export type Destination = { scheme: "http" | "https"; host: string; port: number
  */
 export type Connections = {
   to(destination: Destination): Promise<Pool>;
+  /** One of its own, for what is no request: nobody else gets it. Rejects with the system's or OpenSSL's error. */
+  fresh(destination: Destination): Promise<Socket>;
   /** Tears them all down. */
   end(): Promise<void>;
 };
@@ -35,28 +44,26 @@ export function keptConnections(certificates: readonly string[]): Connections {
     (trust ??= createSecureContext({ ca: [...rootCertificates, ...certificates], minVersion: "TLSv1.2" }));
   const pools = new Map<string, Pool>();
 
-  const connector =
-    (to: Destination): buildConnector.connector =>
-    (_, done) => {
-      const socket =
-        to.scheme === "http"
-          ? connectTcp({ host: to.address, port: to.port, noDelay: true })
-          : connectTls({
-              host: to.address,
-              port: to.port,
-              // RFC 6066: an address is no server name.
-              servername: isIP(to.host) === 0 ? to.host : "",
-              ALPNProtocols: ["http/1.1"],
-              secureContext: trusted(),
-            });
-      settle(socket, to.scheme === "http" ? "connect" : "secureConnect", done);
-    };
+  const connectTo = (to: Destination, done: buildConnector.Callback) => {
+    const socket =
+      to.scheme === "http"
+        ? connectTcp({ host: to.address, port: to.port, noDelay: true })
+        : connectTls({
+            host: to.address,
+            port: to.port,
+            // RFC 6066: an address is no server name.
+            servername: isIP(to.host) === 0 ? to.host : "",
+            ALPNProtocols: to.isHttp2 === true ? ["h2", "http/1.1"] : ["http/1.1"],
+            secureContext: trusted(),
+          });
+    settle(socket, to.scheme === "http" ? "connect" : "secureConnect", done);
+  };
   const open = (client: typeof import("undici"), to: Destination) =>
     new client.Pool(`${to.scheme}://${isIP(to.host) === 6 ? `[${to.host}]` : to.host}:${to.port}`, {
-      connect: connector(to),
+      connect: (_, done) => connectTo(to, done),
       connections: PER_DESTINATION_MAX,
       pipelining: 1,
-      allowH2: false,
+      allowH2: to.isHttp2 === true,
       headersTimeout: IDLE_MS,
       bodyTimeout: IDLE_MS,
       keepAliveTimeout: KEPT_MS,
@@ -66,9 +73,9 @@ export function keptConnections(certificates: readonly string[]): Connections {
   return {
     async to(destination) {
       const client = await import("undici");
-      const { scheme, host, port, address } = destination;
-      const key = JSON.stringify([scheme, host, port, address]);
-      const pool = pools.get(key) ?? open(client, { scheme, host, port, address });
+      const { scheme, host, port, address, isHttp2 = false } = destination;
+      const key = JSON.stringify([scheme, host, port, address, isHttp2]);
+      const pool = pools.get(key) ?? open(client, { scheme, host, port, address, isHttp2 });
       // Last in the map: the one that was used longest ago is the first to go.
       pools.delete(key);
       pools.set(key, pool);
@@ -79,6 +86,12 @@ export function keptConnections(certificates: readonly string[]): Connections {
       }
       return pool;
     },
+    fresh: (destination) =>
+      new Promise((resolve, reject) => {
+        connectTo({ ...destination, isHttp2: false }, (error, socket) =>
+          socket === null ? reject(error) : resolve(socket),
+        );
+      }),
     async end() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));
       pools.clear();

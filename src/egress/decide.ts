@@ -1,7 +1,7 @@
 import { AUTHORITY } from "../guest/wire.ts";
 import type { Role } from "../sandbox/sandbox.ts";
 import type { Rule } from "./allowlist.ts";
-import type { FormFault } from "./form.ts";
+import type { FormFault, Upgrade } from "./form.ts";
 import { type Authority, type AuthorityFault, parseAuthority } from "./grammar.ts";
 import { matchesTemplate, type PathFault, parseTarget, type Target } from "./path.ts";
 
@@ -17,6 +17,8 @@ export type EgressRequest = {
   tunnel?: Place | undefined;
   /** What a server may not take, whoever is asked: found where its bytes were read. */
   form?: FormFault | undefined;
+  /** What it would make of its connection; then its method is GET, whatever protocol it came by. */
+  upgrade?: Upgrade | undefined;
 };
 
 export type Place = { host: string; port: number };
@@ -101,6 +103,8 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
     if (request.tunnel.host !== host || request.tunnel.port !== port) return deny("inner-authority-differs");
     if (request.method === "CONNECT") return deny("tunnel");
     if (request.scheme !== "https") return deny("inner-scheme");
+  } else if (request.upgrade !== undefined) {
+    return deny("form-upgrade");
   }
   if (host === OWN_SUFFIX.slice(1) || host.endsWith(OWN_SUFFIX)) {
     const name = ownNameOf(host);
@@ -126,7 +130,9 @@ function matchRules(request: EgressRequest, ofPort: readonly Rule[]): Decision |
   if (request.method === "CONNECT") return matchTunnel(ofPort);
   const rules = ofPort.filter((rule) => rule.mode === "terminate");
   if (rules.length === 0) return "tunnel-only";
-  const ofMethod = rules.filter((rule) => rule.methods.some((method) => method === request.method));
+  const ofUpgrade = request.upgrade === undefined ? rules : rules.filter((rule) => rule.websocket);
+  if (ofUpgrade.length === 0) return "form-upgrade";
+  const ofMethod = ofUpgrade.filter((rule) => rule.methods.some((method) => method === request.method));
   if (ofMethod.length === 0) return "method-not-listed";
   const target = parseTarget(request.path);
   if (target.status === "refused") return target.reason;

@@ -20,7 +20,8 @@ import { type Carry, send } from "./send.ts";
 import type { SourceDesk } from "./source/source.ts";
 import type { Spending } from "./spending.ts";
 import type { Inner, TunnelDesk } from "./tunnel/tunnel.ts";
-import type { Looked, Watch } from "./watch/watch.ts";
+import type { WebsocketDesk } from "./tunnel/websocket.ts";
+import type { Hit, Looked, Watch } from "./watch/watch.ts";
 
 /** What every flow of a gateway shares. */
 export type FlowParts = RingParts & {
@@ -37,6 +38,7 @@ export type FlowParts = RingParts & {
   model: ModelDesk;
   source: SourceDesk;
   tunnel: TunnelDesk;
+  websocket: WebsocketDesk;
   /** PEM of the authority that tunnels are terminated under; null when there is none. */
   certificate: () => Promise<string | null>;
   clock: Clock;
@@ -79,9 +81,9 @@ async function serveRead(
   const decision = decide(asked, policy);
   const left = new AbortController();
   stream.once("close", () => left.abort());
-  const room = bodyRoom(guest, asked.method === "CONNECT" ? 0 : bytesMaxOf(decision, asked.method));
+  const room = bodyRoom(guest, isOpenEnded(asked) ? 0 : bytesMaxOf(decision, asked.method));
   try {
-    const body = await takeBody(stream, decision, asked.method, room);
+    const body = await takeBody(stream, decision, isOpenEnded(asked), room);
     room.shrinkTo(body.bytes.length);
     guest.caps.carry(body.bytes.length);
     const looked = await parts.watch.look(guest.name, headers, body.bytes);
@@ -176,16 +178,25 @@ async function turnAway(
 
 function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest, inner: Inner | undefined): Asked {
   const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
+  // RFC 8441: a CONNECT that names a protocol is what an upgrade is in HTTP/1.1. Of another protocol it is none that is known.
+  const protocol = headers[":protocol"] === undefined ? inner?.upgrade : text(":protocol");
+  const isWebsocket = protocol === "websocket";
   return {
     role: guest.role,
-    method: text(":method") ?? "",
+    method: isWebsocket ? "GET" : (text(":method") ?? ""),
     scheme: text(":scheme"),
     authority: text(":authority"),
     path: text(":path"),
     contentType: text("content-type"),
     tunnel: inner?.place,
-    form: inner?.form,
+    form: inner?.form ?? (protocol === undefined || isWebsocket ? undefined : "form-upgrade"),
+    upgrade: isWebsocket ? "websocket" : undefined,
   };
+}
+
+/** What it carries comes only after our answer, and has no end that is known before. */
+function isOpenEnded({ method, upgrade }: Asked): boolean {
+  return method === "CONNECT" || upgrade !== undefined;
 }
 
 /** Why it is not done, or null. A fake outweighs all else; a denial outweighs a fault of the body. */
@@ -232,16 +243,23 @@ async function act(
   if (decision.verdict === "allow") {
     const injected = injectedBy(decision.rule, request.policy);
     if (injected === undefined) return refuse("secret-missing");
+    const { upgrade, inner } = request;
+    if (upgrade !== undefined && inner !== undefined) {
+      return parts.websocket.open(decision, {
+        ...request,
+        sandbox: guest.name,
+        injected,
+        vetted: inner.vetted,
+        ring: ringOf(decision, request, guest, parts),
+      });
+    }
     return forward(decision, { ...request, injected }, parts.forward, request.inner?.vetted);
   }
   if (decision.verdict === "tunnel") {
     return parts.tunnel.open(decision.rule, {
       flow: request.flow,
       signal: request.signal,
-      ring: (hit) => {
-        const theft = ring(guest, parts, request, decision, { hits: [hit] });
-        if (theft !== null) parts.seal?.(theft);
-      },
+      ring: ringOf(decision, request, guest, parts),
       carry: request.carry,
       serve: (stream, headers, inner) => serveFlow(stream, headers, guest, parts, inner),
     });
@@ -252,6 +270,14 @@ async function act(
   }
   if (decision.authority === "model") return parts.model.answer({ ...request, path, query, sandbox: guest.name });
   return parts.source.answer({ ...request, path, query, sandbox: guest.name });
+}
+
+/** For a fake that is seen in what passes, long after the request was let in. */
+function ringOf(decision: Decision, asked: Asked, guest: AdmittedGuest, parts: FlowParts): (hit: Hit) => void {
+  return (hit) => {
+    const theft = ring(guest, parts, asked, decision, { hits: [hit] });
+    if (theft !== null) parts.seal?.(theft);
+  };
 }
 
 /** Counts what a guest got wrong; a denial is no fault of form. A flood of faults is told once a turn of the loop. */

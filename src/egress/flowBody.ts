@@ -42,9 +42,14 @@ export function bodyRoom(guest: AdmittedGuest, bytesMax: number): Room {
   };
 }
 
-export async function takeBody(stream: Exchange, decision: Decision, method: string, room: Room): Promise<TakenBody> {
-  // What a tunnel would carry comes only after our answer.
-  if (method === "CONNECT") return { status: "whole", bytes: Buffer.alloc(0) };
+/** @param isOpenEnded of a tunnel or a websocket: what it carries comes only after our answer. */
+export async function takeBody(
+  stream: Exchange,
+  decision: Decision,
+  isOpenEnded: boolean,
+  room: Room,
+): Promise<TakenBody> {
+  if (isOpenEnded) return { status: "whole", bytes: Buffer.alloc(0) };
   if (!room.isGranted) {
     stream.resume();
     return { status: "refused", reason: "too-many-at-once", bytes: Buffer.alloc(0) };

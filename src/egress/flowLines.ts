@@ -55,7 +55,7 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     budgetLeft: soFar.budgetLeft,
     credential: soFar.credential ?? null,
     redactions: isShown ? [] : ["authority", "method", "path", "stripped", "bodySha256"],
-    mode: isTunnel && refusal === null ? decision.rule.mode : null,
+    mode: refusal !== null ? null : isTunnel ? decision.rule.mode : (asked.upgrade ?? null),
     tunnel,
     stripped: decision.verdict === "allow" && isShown ? strippedOf(headers) : [],
   };

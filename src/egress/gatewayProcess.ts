@@ -22,6 +22,7 @@ import { spending } from "./spending.ts";
 import type { TaskDesk } from "./tasks.ts";
 import { authorityAtHand } from "./tunnel/authority.ts";
 import { tunnelDesk } from "./tunnel/tunnel.ts";
+import { websocketDesk } from "./tunnel/websocket.ts";
 import { announcedDrills } from "./watch/drills.ts";
 import { openWatch } from "./watch/openWatch.ts";
 
@@ -62,6 +63,7 @@ function start(setup: Setup): void {
   const vetting = { resolve: ownResolver(), pins: setup.pins, ownAddresses };
   const connections = keptConnections(setup.certificates);
   const authority = authorityAtHand(systemClock);
+  const materialMark = randomBytes(16).toString("hex");
   const shared = {
     policy: () => ({ ...live, isLatched: isLatchSet(setup.stateDir) }),
     record: startRecord(setup.logPath, { cycle: setup.cycle }, systemClock),
@@ -79,18 +81,26 @@ function start(setup: Setup): void {
     model: modelDesk(setup.model, {
       connections,
       clock: systemClock,
+      materialMark,
       onSpent: (spend) => tell({ type: "spent", spend }),
       onKeyEchoed: (sandbox, where) => tell({ type: "alarm", alarm: keyEchoed(sandbox, where) }),
     }),
     source: openSources(
       setup.sources,
       { ...shared, vetting, certificates: setup.certificates, clock: systemClock },
+      materialMark,
       tell,
     ),
     tunnel: tunnelDesk({
       vetting,
       authority,
       recogniser: () => watch.recogniser(),
+      isLatched: () => isLatchSet(setup.stateDir),
+      clock: systemClock,
+    }),
+    websocket: websocketDesk({
+      connections,
+      watch,
       isLatched: () => isLatchSet(setup.stateDir),
       clock: systemClock,
     }),

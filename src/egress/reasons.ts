@@ -2,6 +2,7 @@ import type { CapReason } from "./caps.ts";
 import type { DenyReason } from "./decide.ts";
 import { SOURCE_FAULTS, type SourceFault } from "./source/faults.ts";
 import type { SpendReason } from "./spending.ts";
+import type { WebsocketFault } from "./tunnel/frames.ts";
 
 /** Why a request that was allowed, or was for us, was refused all the same. */
 type RefusalReason =
@@ -29,12 +30,15 @@ type RefusalReason =
   | "address-denied"
   | "upstream-unreachable"
   | "upstream-broken"
+  | "websocket-refused"
+  | "rule-expired"
   | "response-too-long"
   | "response-type-not-listed"
   | "foreign-credential"
   | "secret-missing"
   | CapReason
   | SpendReason
+  | WebsocketFault
   | TunnelFault;
 
 /** Why a tunnel that was opened is closed again. */
@@ -85,6 +89,7 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "form-hosts": [400, "a request names its host once"],
   "form-twice": [400, "a header that may come once came twice"],
   "form-upgrade": [403, "a connection may not be made into something else here"],
+  "websocket-refused": [502, "the host did not open a websocket"],
   "form-coding": [400, "the length of the body is written in a form that is not taken here"],
   tunnel: [403, "no tunnel is opened to this: send a plain request"],
   "tunnel-only": [403, "this host may only be reached through a tunnel from here"],

@@ -40,8 +40,8 @@ export type OpenLine = {
   credential: { place: string; kind: string; hash: string } | null;
   /** Fields of this line that are empty because they held a fake. */
   redactions: string[];
-  /** Of a tunnel that was let in. */
-  mode: "terminate" | "splice" | null;
+  /** Of a tunnel, or of what became a websocket, that was let in. */
+  mode: "terminate" | "splice" | "websocket" | null;
   /** Number of the flow that opened the tunnel which this came through. */
   tunnel: number | null;
   /** Names of the headers from inside that do not go out. */
@@ -59,7 +59,7 @@ export type CloseLine = {
   reason: string;
   resolved: string[];
   dialed: string | null;
-  /** What went up after the opening line: 0 but for a spliced tunnel. What is in a terminated one has lines of its own. */
+  /** What went up after the opening line: 0 but for a spliced tunnel and a websocket. What is in a terminated one has lines of its own. */
   bytesUp: number;
   bytesDown: number;
   dnsMs: number | null;

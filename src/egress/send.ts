@@ -7,7 +7,7 @@ import { answerFor, type Reason } from "./reasons.ts";
 /** How an answer went down. */
 export type Sent = {
   code: number;
-  /** After the flow was opened: 0 but for a tunnel that is spliced. */
+  /** After the flow was opened: 0 but for a tunnel that is spliced, and a websocket. */
   bytesUp?: number;
   bytesDown: number;
   closedBy: "answer" | "guest" | "upstream" | "limit" | "gateway";

@@ -41,6 +41,8 @@ export type ChannelLimits = {
   resetsPerSecond: number;
   invalidFramesMax: number;
   rejectedStreamsMax: number;
+  /** May a CONNECT name a protocol (RFC 8441)? Without it nghttp2 resets such a stream, and nobody hears of it. */
+  isConnectExtended: boolean;
 };
 
 export const CHANNEL_LIMITS: ChannelLimits = {
@@ -53,6 +55,7 @@ export const CHANNEL_LIMITS: ChannelLimits = {
   resetsPerSecond: 100,
   invalidFramesMax: 50,
   rejectedStreamsMax: 200,
+  isConnectExtended: false,
 };
 
 /**
@@ -145,6 +148,7 @@ function optionsOf(bound: ChannelLimits) {
     maxDeflateDynamicTableSize: 4096,
     settings: {
       enablePush: false,
+      enableConnectProtocol: bound.isConnectExtended,
       initialWindowSize: bound.windowBytes,
       maxConcurrentStreams: bound.streamsMax,
       maxHeaderListSize: bound.headerBytesMax,

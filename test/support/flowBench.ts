@@ -18,6 +18,7 @@ import type { Resolve } from "../../src/egress/resolver.ts";
 import { spending } from "../../src/egress/spending.ts";
 import { type AuthorityAtHand, authorityAtHand } from "../../src/egress/tunnel/authority.ts";
 import { type TunnelLimits, tunnelDesk } from "../../src/egress/tunnel/tunnel.ts";
+import { websocketDesk } from "../../src/egress/tunnel/websocket.ts";
 import { announcedDrills } from "../../src/egress/watch/drills.ts";
 import { openWatch } from "../../src/egress/watch/openWatch.ts";
 import { serveChannel } from "../../src/sandbox/channel.ts";
@@ -98,6 +99,7 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
     control: { tell: (message) => told.push(message), ask: options.ask ?? (async () => ({ status: 200, body: {} })) },
     forward: { vetting, connections, clock: systemClock },
     model: modelDesk(options.model ?? null, {
+      materialMark: "a-mark-of-the-test",
       connections,
       clock: systemClock,
       onSpent: (spend) => told.push({ type: "spent", spend }),
@@ -108,6 +110,13 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
       vetting,
       authority,
       recogniser: () => watch.recogniser(),
+      isLatched: () => isLatched,
+      clock: systemClock,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    }),
+    websocket: websocketDesk({
+      connections,
+      watch,
       isLatched: () => isLatched,
       clock: systemClock,
       ...(options.limits === undefined ? {} : { limits: options.limits }),

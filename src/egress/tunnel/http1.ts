@@ -2,11 +2,13 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Exchange } from "../exchange.ts";
-import { type FormFault, formFaultOf } from "../form.ts";
+import { type FormFault, formFaultOf, type Upgrade, upgradeOf } from "../form.ts";
 import { answerFor } from "../reasons.ts";
+import { upgradedExchange } from "./upgraded.ts";
 
 /** One request of HTTP/1.1, with the headers that it would have over HTTP/2. */
-type OnRequest = (exchange: Exchange, headers: IncomingMessage["headers"], form: FormFault | undefined) => void;
+type OnRequest = (exchange: Exchange, headers: IncomingMessage["headers"], form: Form) => void;
+export type Form = { fault?: FormFault | undefined; upgrade?: Upgrade | undefined };
 
 /** A request without a Host is refused like all that are not decided, and not by the server before we hear of it. */
 const OPTIONS = { maxHeaderSize: 16 * 1024, keepAliveTimeout: 0, requireHostHeader: false };
@@ -14,14 +16,18 @@ const HEADERS_MAX = 100;
 
 /**
  * Serves HTTP/1.1 on one connection. What the parser refuses is answered with 400 and the end of the connection, and told to
- * `onMalformed`. Nobody listens for an upgrade, so a request that asks for one comes as any other does.
+ * `onMalformed`. A request that asks for a WebSocket comes with all that follows it on the connection; one that asks for
+ * anything else comes as any other does, and says so in its form.
  */
 export function serveHttp1(socket: TLSSocket, onRequest: OnRequest, onMalformed: () => void): void {
-  const server = createServer(OPTIONS, (request, response) => {
+  const take = (request: IncomingMessage, exchange: Exchange, upgrade?: Upgrade) => {
     const { method = "", url = "", headers, rawHeaders } = request;
     const pseudo = { ":method": method, ":scheme": "https", ":authority": headers.host, ":path": url };
-    onRequest(new Http1Exchange(request, response), { ...headers, ...pseudo }, formFaultOf(url, rawHeaders));
-  });
+    onRequest(exchange, { ...headers, ...pseudo }, { fault: formFaultOf(method, url, rawHeaders), upgrade });
+  };
+  const options = { ...OPTIONS, shouldUpgradeCallback: isUpgrade };
+  const server = createServer(options, (request, response) => take(request, new Http1Exchange(request, response)));
+  server.on("upgrade", (request, peer, head) => take(request, upgradedExchange(request, peer, head), "websocket"));
   server.maxHeadersCount = HEADERS_MAX;
   const refuse = (_: unknown, peer: Duplex) => {
     onMalformed();
@@ -36,6 +42,10 @@ export function serveHttp1(socket: TLSSocket, onRequest: OnRequest, onMalformed:
   server.on("clientError", refuse).on("connect", refuse);
   socket.once("close", () => server.close());
   server.emit("connection", socket);
+}
+
+function isUpgrade({ method = "", rawHeaders }: IncomingMessage): boolean {
+  return upgradeOf(method, rawHeaders) !== undefined;
 }
 
 class Http1Exchange extends Duplex {

@@ -2,22 +2,21 @@ import type { IncomingHttpHeaders } from "node:http";
 import { createServer, type TLSSocket } from "node:tls";
 import { serveChannel } from "../../sandbox/channel.ts";
 import type { Exchange } from "../exchange.ts";
-import type { FormFault } from "../form.ts";
 import type { TunnelFault } from "../reasons.ts";
 import type { Sent } from "../send.ts";
 import type { CertificateAuthority } from "./authority.ts";
-import { serveHttp1 } from "./http1.ts";
+import { type Form, serveHttp1 } from "./http1.ts";
 import type { Inner, TunnelLimits, TunnelRequest } from "./tunnel.ts";
 
 export type TerminateParts = {
   authority: CertificateAuthority;
-  inner: Omit<Inner, "form">;
+  inner: Omit<Inner, "form" | "upgrade">;
   request: Pick<TunnelRequest, "serve">;
   limits: TunnelLimits;
 };
 
 /** A tunnel is one client of one host: it needs less than a whole sandbox does. */
-const HTTP2_LIMITS = { streamsMax: 100, memoryMiBMax: 16, windowBytes: 1024 * 1024 };
+const HTTP2_LIMITS = { streamsMax: 100, memoryMiBMax: 16, windowBytes: 1024 * 1024, isConnectExtended: true };
 
 /**
  * Ends the guest's TLS under a certificate of this cycle's, and serves what comes out, HTTP/2 or HTTP/1.1 as the client
@@ -42,9 +41,9 @@ export async function terminate(stream: Exchange, parts: TerminateParts): Promis
   };
   wait();
   const last = setTimeout(() => end("tunnel-too-long"), limits.lifetimeMs);
-  const serve = (exchange: Exchange, headers: IncomingHttpHeaders, form?: FormFault) => {
+  const serve = (exchange: Exchange, headers: IncomingHttpHeaders, { fault: form, upgrade }: Form = {}) => {
     clearTimeout(idle);
-    const served = request.serve(exchange, headers, { ...inner, form });
+    const served = request.serve(exchange, headers, { ...inner, form, upgrade });
     pending.add(served);
     served.then(() => {
       pending.delete(served);

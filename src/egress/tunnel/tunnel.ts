@@ -7,7 +7,7 @@ import type { Rule } from "../allowlist.ts";
 import { type Answer, refuse } from "../answer.ts";
 import type { Place } from "../decide.ts";
 import type { Exchange } from "../exchange.ts";
-import type { FormFault } from "../form.ts";
+import type { FormFault, Upgrade } from "../form.ts";
 import type { TunnelFault } from "../reasons.ts";
 import { type Vetted, type Vetting, vet } from "../resolver.ts";
 import type { Carry, Sent } from "../send.ts";
@@ -47,6 +47,8 @@ export type Inner = {
   flow: number;
   vetted: Extract<Vetted, { status: "vetted" }>;
   form: FormFault | undefined;
+  /** Of HTTP/1.1; over HTTP/2 the request's own headers say it. */
+  upgrade: Upgrade | undefined;
 };
 
 export type TunnelParts = {
@@ -67,11 +69,11 @@ export type TunnelLimits = {
   lifetimeMs: number;
 };
 
-const LIMITS: TunnelLimits = { greetingMs: 10_000, idleMs: 60_000, lifetimeMs: 600_000 };
+export const TUNNEL_LIMITS: TunnelLimits = { greetingMs: 10_000, idleMs: 60_000, lifetimeMs: 600_000 };
 const CONNECT_MS = 10_000;
 
 export function tunnelDesk(parts: TunnelParts): TunnelDesk {
-  const limits = { ...LIMITS, ...parts.limits };
+  const limits = { ...TUNNEL_LIMITS, ...parts.limits };
   return {
     async open(rule, request) {
       const askedAt = parts.clock.monotonicMs();

@@ -83,14 +83,18 @@ describe("the host that the tunnel was opened to is the only one that is asked",
     ]);
   });
 
-  test("an extended CONNECT is none that this end speaks", async () => {
-    await using the = await tunnelBed();
-    const session = http2In(await the.tls("h2"), `https://${the.place}`);
-    if (session.connecting) await once(session, "connect");
-    const socket = { ":method": "CONNECT", ":protocol": "websocket", ":scheme": "https", ":path": "/v1/7" };
-    await expect(askHttp2(session, { ...socket, ":authority": the.place })).rejects.toThrow(/no answer/);
-    expect(the.host.seen).toEqual([]);
-  });
+  test.each(["websocket", "connect-udp"])(
+    "an extended CONNECT for %s is an upgrade that no rule allows",
+    async (name) => {
+      await using the = await tunnelBed();
+      const session = http2In(await the.tls("h2"), `https://${the.place}`);
+      if (!session.remoteSettings.enableConnectProtocol) await once(session, "remoteSettings");
+      const socket = { ":method": "CONNECT", ":protocol": name, ":scheme": "https", ":path": "/v1/7" };
+      expect(await askHttp2(session, { ...socket, ":authority": the.place })).toMatchObject({ status: 403 });
+      expect(the.bench.log()[1]).toMatchObject({ verdict: "deny", reason: "form-upgrade", tunnel: 0 });
+      expect(the.host.seen).toEqual([]);
+    },
+  );
 
   test("a canary host inside rings as it does outside", async () => {
     await using the = await tunnelBed({}, { canaryHosts: ["canary.example"] });
