@@ -12,7 +12,7 @@ import type { Target } from "./target.ts";
 /** What changed since the cycle before; `since` is null when there was none of this stack. */
 export type Since = Drift & { since: string | null };
 
-export type Taken = { stack: Studied; target: Target; measured: Measured; policyHash: string };
+export type Taken = { stack: Studied; target: Target; measured: Measured };
 
 /** Compares what was measured with the last baseline of this stack, and keeps it as the next one. */
 export function driftOfCycle(ground: Ground, taken: Taken): Since {
@@ -33,9 +33,7 @@ export function driftOfCycle(ground: Ground, taken: Taken): Since {
   return { since: before.cycle, ...driftBetween(before, after, intended, clock.now()) };
 }
 
-const PROMPTS = fileURLToPath(new URL("../../prompts", import.meta.url));
-
-function circumstancesOf({ config, version, image }: Ground, { stack, target, policyHash }: Taken): Circumstances {
+function circumstancesOf({ config, version, image }: Ground, { stack, target }: Taken): Circumstances {
   const { snapshot } = stack;
   const files = snapshot.files.map(({ path, sha256 }) => [`file ${path}`.slice(0, 200), sha256] as const);
   const agents = snapshot.agents.map(({ kind, version: of }) => [`agent ${kind}`, of] as const);
@@ -46,16 +44,18 @@ function circumstancesOf({ config, version, image }: Ground, { stack, target, po
     image: `${basename(image.rootfs)}/${basename(image.guest)}`,
     driver: target.sandbox.driver,
     "declared in": target.declared.declaredAt,
-    "egress policy": policyHash,
+    "egress policy": filesHash("allowlists"),
     configuration: config.sha256,
-    prompts: promptsHash(),
+    prompts: filesHash("prompts"),
     model: config.research.model ?? config.research.mode,
     weakdoor: version,
     node: process.version,
   };
 }
 
-function promptsHash(): string {
-  const names = readdirSync(PROMPTS).sort();
-  return sha256Hex(names.map((name) => `${name}\0${readFileSync(join(PROMPTS, name), "utf8")}\0`).join(""));
+/** Of a directory of the project's own files. The gateway's hash would not do: each cycle has a canary host of its own in it. */
+function filesHash(directory: string): string {
+  const root = fileURLToPath(new URL(`../../${directory}`, import.meta.url));
+  const names = readdirSync(root).sort();
+  return sha256Hex(names.map((name) => `${name}\0${readFileSync(join(root, name), "utf8")}\0`).join(""));
 }

@@ -120,7 +120,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
       blind: settled.blind,
     },
     boundaries: [boundary("target", measured.target, ground), boundary("lab", measured.lab, ground)],
-    drift: driftOfCycle(ground, { stack, target, measured, policyHash: results.gateway.policyHash() }),
+    drift: driftOfCycle(ground, { stack, target, measured }),
     coverage: coverageOf(ground, results),
     observations: judged.observations,
     persisted: results.again,
