@@ -137,7 +137,9 @@ function connectAndClose(target: SocketPlace): Promise<Asked<true>> {
       socket.destroy();
       resolve(asked);
     };
-    const timer = setTimeout(() => settle({ status: "refused", errno: "ETIMEDOUT" }), CONNECT_MS_MAX);
+    // An answer that came while this process had to wait for the processor is taken first.
+    const late = () => setImmediate(() => settle({ status: "refused", errno: "ETIMEDOUT" }));
+    const timer = setTimeout(late, CONNECT_MS_MAX);
     socket.once("connect", () => settle({ status: "answered", value: true }));
     socket.once("error", (error: NodeJS.ErrnoException) =>
       settle({ status: "refused", errno: error.code ?? "unknown" }),
