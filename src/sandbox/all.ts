@@ -2,6 +2,7 @@ import { bubblewrapDriver } from "./bubblewrap/bubblewrap.ts";
 import { dockerDriver } from "./docker/docker.ts";
 import { askEngine, DEFAULT_ENGINE_SOCKET, type EngineFacts } from "./docker/engine.ts";
 import { type E2bOptions, e2bDriver } from "./e2b/e2b.ts";
+import { openLookout } from "./lookout.ts";
 import { qemuDriver } from "./qemu/qemu.ts";
 import { runscDriver } from "./runsc/runsc.ts";
 import type { Driver } from "./sandbox.ts";
@@ -25,20 +26,29 @@ export type DriversOptions = {
 /** Every backend, ready or not: `check` says whether its tool is here, `boots` in contract.ts whether it works. */
 export function drivers(options: DriversOptions): Driver[] {
   const { runDirectory, dockerSocket: socket = DEFAULT_ENGINE_SOCKET, dockerImage, engine } = options;
+  // One for all: whatever ends at the same moment is looked for by the same look.
+  const lookout = openLookout();
   const image = dockerImage === undefined ? {} : { image: dockerImage };
-  const parts = { socket, runDirectory, seccompPath: STRICT_PROFILE_PATH, ...image, ...(engine && { engine }) };
+  const parts = {
+    socket,
+    runDirectory,
+    seccompPath: STRICT_PROFILE_PATH,
+    lookout,
+    ...image,
+    ...(engine && { engine }),
+  };
   const registered = engine?.runtimes.map(({ name }) => name) ?? [];
   const others = [...new Set([...registered, ...(options.runtimes ?? [])])].filter((name) => !/^runs?c$/.test(name));
   return [
     dockerDriver({ ...parts, runtime: "runsc" }),
-    runscDriver({ runDirectory }),
+    runscDriver({ runDirectory, lookout }),
     dockerDriver({ ...parts, runtime: "runc" }),
     ...others.map((runtime) => dockerDriver({ ...parts, runtime })),
-    bubblewrapDriver({ runDirectory }),
-    srtDriver({ runDirectory }),
+    bubblewrapDriver({ runDirectory, lookout }),
+    srtDriver({ runDirectory, lookout }),
     // After the other ones, which are faster where it ranks no higher than they do.
-    qemuDriver({ runDirectory, kernelDirectory: options.qemuKernel }),
-    ...(options.e2b === undefined ? [] : [e2bDriver({ ...options.e2b, runDirectory })]),
+    qemuDriver({ runDirectory, kernelDirectory: options.qemuKernel, lookout }),
+    ...(options.e2b === undefined ? [] : [e2bDriver({ ...options.e2b, runDirectory, lookout })]),
   ];
 }
 

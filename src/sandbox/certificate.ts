@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Clock, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Life } from "./life.ts";
+import { surveyNow } from "./lookout.ts";
 import { genericLooks } from "./looks.ts";
 import { type Driver, type DriverKind, ISOLATIONS, isDriverKind, type Look } from "./sandbox.ts";
 
@@ -80,8 +81,10 @@ export function doubtsOf(certificate: Certificate): string {
 
 async function lookAll(driver: Driver, name: string, options: CertifyOptions): Promise<Look[]> {
   const life = options.life ?? { processes: [], netns: [], aliveUntil: options.clock.now() };
-  const ofMachine = genericLooks(name, options.runDirectory, life);
-  return [...(await driverLooks(driver, name)), ...ofMachine, ...(options.alsoLook?.() ?? [])];
+  const ofDriver = driverLooks(driver, name);
+  const survey = (await driver.lookout?.survey()) ?? surveyNow();
+  const ofMachine = genericLooks(name, options.runDirectory, life, survey);
+  return [...(await ofDriver), ...ofMachine, ...(options.alsoLook?.() ?? [])];
 }
 
 async function driverLooks(driver: Driver, name: string): Promise<Look[]> {

@@ -6,10 +6,11 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import { sleep } from "../base/clock.ts";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { TOOL_PATH } from "../base/exec.ts";
-import { findProcesses, holdsName, isAlive, killProcess, processId } from "../stop/processes.ts";
+import { findProcesses, isAlive, killProcess, processId } from "../stop/processes.ts";
 import type { ProcessId } from "../stop/stop.ts";
 import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
-import { look, processesOf } from "./looks.ts";
+import type { Lookout } from "./lookout.ts";
+import { bearing, look, processesOf } from "./looks.ts";
 import type { DriverKind, Exit, Isolation, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
 import { socketPair } from "./socketPair.ts";
 
@@ -18,7 +19,13 @@ import { socketPair } from "./socketPair.ts";
  * it ends. Everything of one sandbox is in `<run directory>/<name>`, in control groups of that name, and in processes that
  * bear it.
  */
-export type Local = { kind: DriverKind; isolation: Isolation; runDirectory: string; cgroups: Cgroups };
+export type Local = {
+  kind: DriverKind;
+  isolation: Isolation;
+  runDirectory: string;
+  cgroups: Cgroups;
+  lookout: Lookout;
+};
 
 /** Says in a sandbox's directory whose it is. */
 const MARK = "driver";
@@ -114,8 +121,9 @@ export function sandboxOf(
  * its name could be found: so the one that we know is asked for by itself.
  */
 async function buried(first: ProcessId | undefined): Promise<void> {
+  if (first === undefined) return;
   const endsAtMs = performance.now() + KILL_ROUNDS_MS;
-  while (first !== undefined && isAlive(first) && performance.now() < endsAtMs) await sleep(5);
+  while (isAlive(first) && performance.now() < endsAtMs) await sleep(5);
 }
 
 const TAIL_BYTES = 16 * 1024;
@@ -137,7 +145,7 @@ export async function destroyLocal(local: Local, name: string): Promise<void> {
   const directory = directoryOf(local, name);
   const endsAtMs = performance.now() + KILL_ROUNDS_MS;
   while (performance.now() < endsAtMs) {
-    const living = findProcesses((p) => holdsName(p.commandLine, name) || holdsName(p.cgroup, name)).filter(isAlive);
+    const living = bearing(name, await local.lookout.survey());
     if (living.length === 0) break;
     for (const one of living) killProcess(one);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -174,10 +182,11 @@ function markOf(local: Local, name: string): string | undefined {
   return existsSync(mark) ? readFileSync(mark, "utf8") : undefined;
 }
 
-export function lookLocal(local: Local, name: string): Look[] {
+export async function lookLocal(local: Local, name: string): Promise<Look[]> {
+  const survey = await local.lookout.survey();
   const directories = cgroupsOf(local.cgroups, name);
   return [
-    look(`${local.kind} processes`, () => processesOf(name)),
+    look(`${local.kind} processes`, () => processesOf(name, survey)),
     look("control groups", () => directories.filter((directory) => existsSync(directory))),
   ];
 }

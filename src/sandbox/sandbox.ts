@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { JournalHints } from "../stop/stop.ts";
+import type { Lookout } from "./lookout.ts";
 
 /**
  * A sandbox: a process tree with no network interface whose only link to the world is one byte stream, `channel`, the
@@ -118,4 +119,6 @@ export type Driver = {
   destroy(name: string): Promise<void>;
   /** Looks at the machine, not at the backend's answer, for what is left of it. */
   look(name: string): Promise<Look[]>;
+  /** What its looks at the machine are shared through with other sandboxes' ends. Absent: each one's looks are its own. */
+  readonly lookout?: Lookout;
 };

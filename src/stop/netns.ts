@@ -14,6 +14,18 @@ export function netnsOf(pid: number): string | undefined {
   return inode === "hidden" || inode === inodeOf(process.pid) ? undefined : inode;
 }
 
+/** Who is in which network namespace; "hidden" when this user may not ask. */
+export type NetnsMember = { pid: number; inode: string };
+
+/** Every process, ourselves too. */
+export function netnsMembers(): NetnsMember[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    const pid = Number(entry);
+    const inode = Number.isInteger(pid) ? inodeOf(pid) : undefined;
+    return inode === undefined ? [] : [{ pid, inode }];
+  });
+}
+
 export type Holders = {
   /** `pid N (program)` and mount points. */
   held: string[];
@@ -24,17 +36,15 @@ export type Holders = {
 /**
  * What holds the namespace: processes in it that were started before `aliveUntil`, when the sandbox was last known to live,
  * and mounts of it. If only later ones are in it, the number belongs to another namespace now. Misses a namespace held by
- * nothing but an open descriptor, and a process without our marks that was forked after that moment.
+ * nothing but an open descriptor, and a process without our marks that was forked after that moment. `members`: of a look
+ * that began when all of the sandbox had been told to end.
  */
-export function netnsHolders(inode: string, aliveUntil: Date): Holders {
+export function netnsHolders(inode: string, aliveUntil: Date, members: NetnsMember[] = netnsMembers()): Holders {
   const untilTicks = ticksAt(aliveUntil);
   let hidden = 0;
   let later = 0;
   const held: string[] = [];
-  for (const entry of readdirSync("/proc")) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid)) continue;
-    const found = inodeOf(pid);
+  for (const { pid, inode: found } of members) {
     if (found !== inode && found !== "hidden") continue;
     const id = processId(pid);
     if (id === undefined || !isAlive(id)) continue;

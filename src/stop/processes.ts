@@ -26,9 +26,11 @@ export function processId(pid: number): ProcessId | undefined {
 /** False also for a zombie: it runs nothing and waits only for its parent. True for one whose main thread alone has ended. */
 export function isAlive(id: ProcessId): boolean {
   const stat = readStat(id.pid);
-  if (stat === undefined || stat.startTime !== id.startTime) return false;
-  if (stat.state !== "Z" && stat.state !== "X") return true;
-  return stat.threads > 1;
+  return stat !== undefined && stat.startTime === id.startTime && isLiving(stat);
+}
+
+function isLiving({ state, threads }: Stat): boolean {
+  return (state !== "Z" && state !== "X") || threads > 1;
 }
 
 /** Has it been stopped by a signal or a debugger, so that it exists and does nothing? */
@@ -58,13 +60,18 @@ export function killProcess(id: ProcessId): KillOutcome {
  * name in its arguments, and a look that finds its own caller is no finding. Throws when /proc itself cannot be listed.
  */
 export function findProcesses(match: (candidate: Process) => boolean): Process[] {
+  return livingProcesses().filter((candidate) => match(candidate) && isAlive(candidate));
+}
+
+/** As `findProcesses`, all of them, each alive when it was come to. */
+export function livingProcesses(): Process[] {
   const own = new Set(lineage(process.pid));
   const found: Process[] = [];
   for (const entry of readdirSync("/proc")) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || own.has(pid)) continue;
     const candidate = readProcess(pid);
-    if (candidate !== undefined && match(candidate) && isAlive(candidate)) found.push(candidate);
+    if (candidate !== undefined) found.push(candidate);
   }
   return found;
 }
@@ -81,11 +88,12 @@ export function holdsName(text: string, name: string): boolean {
 }
 
 function readProcess(pid: number): Process | undefined {
-  const id = processId(pid);
+  const stat = readStat(pid);
+  if (stat === undefined || !isLiving(stat)) return undefined;
   const commandLine = readProc(`/proc/${pid}/cmdline`);
   const cgroup = readProc(`/proc/${pid}/cgroup`);
-  if (id === undefined || commandLine === undefined || cgroup === undefined) return undefined;
-  return { ...id, commandLine: commandLine.replaceAll("\0", " ").trimEnd(), cgroup };
+  if (commandLine === undefined || cgroup === undefined) return undefined;
+  return { pid, startTime: stat.startTime, commandLine: commandLine.replaceAll("\0", " ").trimEnd(), cgroup };
 }
 
 type Stat = { state: string; parent: number; threads: number; startTime: string };

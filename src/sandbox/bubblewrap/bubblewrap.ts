@@ -19,6 +19,7 @@ import {
   tailOf,
   within,
 } from "../local.ts";
+import { type Lookout, openLookout } from "../lookout.ts";
 import { makeOwnRoot } from "../ownRoot.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { strictFilter } from "../seccomp.ts";
@@ -28,9 +29,15 @@ import { bwrapArgv, INFO_FD } from "./arguments.ts";
  * bubblewrap: kernel namespaces set up by one small program, without a daemon, for root and for anyone who may make user
  * namespaces. The kernel is shared with the host, so it is the weakest isolation we call one.
  */
-export function bubblewrapDriver(options: { runDirectory: string; program?: string; cgroups?: Cgroups }): Driver {
+export function bubblewrapDriver(options: {
+  runDirectory: string;
+  program?: string;
+  cgroups?: Cgroups;
+  lookout?: Lookout;
+}): Driver {
+  const { runDirectory, lookout = openLookout() } = options;
   const cgroups = options.cgroups ?? findCgroups("bubblewrap");
-  const local: Local = { kind: "bubblewrap", isolation: "container", runDirectory: options.runDirectory, cgroups };
+  const local: Local = { kind: "bubblewrap", isolation: "container", runDirectory, cgroups, lookout };
   const program = options.program ?? "bwrap";
   const cannot = limitsOf(cgroups);
   return {
@@ -52,7 +59,8 @@ export function bubblewrapDriver(options: { runDirectory: string; program?: stri
     hints: (name) => ({ cgroups: cgroupsOf(cgroups, name), commandLine: name }),
     list: () => Promise.resolve(listLocal(local, program)),
     destroy: (name) => destroyLocal(local, name),
-    look: (name) => Promise.resolve(lookLocal(local, name)),
+    look: (name) => lookLocal(local, name),
+    lookout,
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { OperatorError } from "../../base/errors.ts";
+import { type Lookout, openLookout } from "../lookout.ts";
 import type { Availability, Driver, DriverKind, Isolation, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { attach } from "./attached.ts";
 import { birthOf } from "./birth.ts";
@@ -9,7 +10,7 @@ import { destroyContainer } from "./destroyContainer.ts";
 import { cgroupsOf, lookForContainer, shimOf } from "./dockerLooks.ts";
 import { ANSWER_MS, askEngine, type EngineFacts, engineClient } from "./engine.ts";
 import { exitOf } from "./exit.ts";
-import { listOurs } from "./listOurs.ts";
+import { listOurs, namesListing } from "./listOurs.ts";
 import { sightOf } from "./mountNamespace.ts";
 import { type DockerRecord, readRecord, writeRecord } from "./record.ts";
 import { asOperatorError, isNameTaken } from "./refusal.ts";
@@ -35,12 +36,14 @@ export type DockerOptions = {
   image?: string;
   /** What the engine said when it was last asked; `check` asks it anew. Without, a runtime is taken for what its name says. */
   engine?: EngineFacts;
+  lookout?: Lookout;
 };
 
 export function dockerDriver(options: DockerOptions): Driver {
-  const { runtime, socket, runDirectory } = options;
+  const { runtime, socket, runDirectory, lookout = openLookout() } = options;
   const kind: DriverKind = `docker-${runtime}`;
   const docker = engineClient(socket);
+  const listing = namesListing(docker, ANSWER_MS);
   let facts = options.engine;
   /** Less than was claimed, once a start has shown it. */
   let shownLess: Isolation | undefined;
@@ -56,7 +59,7 @@ export function dockerDriver(options: DockerOptions): Driver {
   };
   const destroy = (name: string) => {
     const record = recordOf(name);
-    return destroyContainer(name, { socket: record?.socket ?? socket, runDirectory, record });
+    return destroyContainer(name, { socket: record?.socket ?? socket, runDirectory, record, lookout });
   };
 
   /** The runtime is what it was taken for, or nothing runs on it: a guest must not stand on weaker ground than was asked for. */
@@ -146,9 +149,11 @@ export function dockerDriver(options: DockerOptions): Driver {
     destroy,
     look(name) {
       const record = recordOf(name);
-      const engine = record === undefined || record.socket === socket ? docker : engineClient(record.socket);
-      return lookForContainer(engine, name, record, ANSWER_MS);
+      const isHere = record === undefined || record.socket === socket;
+      const listed = isHere ? listing : namesListing(engineClient(record.socket), ANSWER_MS);
+      return lookForContainer(name, record, { listing: listed, lookout });
     },
+    lookout,
   };
 }
 

@@ -1,11 +1,12 @@
 import { type Dirent, existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { join } from "node:path";
-import type Docker from "dockerode";
+import { basename, join } from "node:path";
 import { errnoOf, messageOf } from "../../base/errors.ts";
 import { isEnginesOwn } from "../../stop/engineRoute.ts";
-import { findProcesses, isAlive, type Process } from "../../stop/processes.ts";
+import { findProcesses, isAlive, livingProcesses, type Process } from "../../stop/processes.ts";
+import { type Lookout, type Survey, surveyNow } from "../lookout.ts";
 import { look, processesOf } from "../looks.ts";
 import type { Look } from "../sandbox.ts";
+import type { Listed } from "./listOurs.ts";
 import { mountPoints } from "./mountNamespace.ts";
 import type { DockerRecord } from "./record.ts";
 
@@ -14,13 +15,12 @@ import type { DockerRecord } from "./record.ts";
  * running while the engine listed nothing (measured).
  */
 export async function lookForContainer(
-  docker: Docker,
   name: string,
   record: DockerRecord | undefined,
-  answerMs: number,
+  { listing, lookout }: { listing: () => Promise<Listed[]>; lookout: Lookout },
 ): Promise<Look[]> {
-  const engine = await lookAtEngine(docker, name, answerMs);
-  if (record !== undefined) return [engine, ...lookForId(record)];
+  const [engine, survey] = await Promise.all([lookAtEngine(name, listing), lookout.survey()]);
+  if (record !== undefined) return [engine, ...lookForId(record, survey)];
   const what = "processes, cgroups and mounts by container id";
   if (engine.status !== "clean")
     return [engine, { what, status: "not-looked", reason: "the container's id is not known" }];
@@ -31,8 +31,10 @@ export async function lookForContainer(
 }
 
 /** Everything that bears the id: what runs inside, and shim, gofer and sentry around it. */
-export function containerProcesses(id: string): Process[] {
-  return findProcesses((p) => p.commandLine.includes(id) || p.cgroup.includes(id));
+export function containerProcesses(id: string, survey: Survey = surveyNow()): Process[] {
+  return survey
+    .of(livingProcesses)
+    .filter((p) => (p.commandLine.includes(id) || p.cgroup.includes(id)) && isAlive(p));
 }
 
 /** The engine's process beside a container, which sees what the engine sees. */
@@ -54,8 +56,11 @@ export function cgroupsOf(pid: number, id: string): string[] {
 }
 
 /** Every control group of this container, whoever its processes were. */
-export function cgroupsNamed(id: string): string[] {
-  return directoriesHolding(CGROUP_ROOT, id);
+export function cgroupsNamed(id: string, survey: Survey): string[] {
+  const directories = survey.of(allCgroups);
+  const named = directories.filter((path) => basename(path).includes(id));
+  // What lies below was made by the container itself.
+  return named.filter((path) => !named.some((other) => path.startsWith(`${other}/`)));
 }
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
@@ -64,25 +69,25 @@ const CGROUP_ROOT = "/sys/fs/cgroup";
  * A container without control groups has no mark of the engine's on what runs inside; the kernel ends all that with the
  * first process (pid_namespaces(7)), which is buried only after the rest.
  */
-function lookForId({ id, first, netns, mountNamespace }: DockerRecord): Look[] {
+function lookForId({ id, first, netns, mountNamespace }: DockerRecord, survey: Survey): Look[] {
   const firstLives = () => (first !== undefined && isAlive(first) ? [`pid ${first.pid}`] : []);
   return [
-    look("processes by container id", () => processesOf(id)),
+    look("processes by container id", () => processesOf(id, survey)),
     ...(first === undefined ? [] : [look("first process, and with it its process namespace", firstLives)]),
-    look("cgroups by container id", () => cgroupsNamed(id)),
-    look("mounts by container id", () => mountPoints(mountNamespace).filter((point) => point.includes(id))),
-    look("network namespace", () => (netns === undefined ? [] : mountsAt(netns, mountNamespace))),
+    look("cgroups by container id", () => cgroupsNamed(id, survey).filter((path) => existsSync(path))),
+    look("mounts by container id", () => mountPoints(mountNamespace, survey).filter((point) => point.includes(id))),
+    look("network namespace", () => (netns === undefined ? [] : mountsAt(netns, mountNamespace, survey))),
   ];
 }
 
-async function lookAtEngine(docker: Docker, name: string, answerMs: number): Promise<Look> {
+async function lookAtEngine(name: string, listing: () => Promise<Listed[]>): Promise<Look> {
   const what = "the engine's containers";
   try {
-    const found = await docker.getContainer(name).inspect({ abortSignal: AbortSignal.timeout(answerMs) });
-    return { what, status: "left", evidence: `${found.Id.slice(0, 12)} is ${found.State.Status}` };
+    const found = (await listing()).filter((one) => one.names.includes(name));
+    const evidence = found.map(({ id, state }) => `${id.slice(0, 12)} is ${state}`).join(", ");
+    if (found.length > 0) return { what, status: "left", evidence };
+    return { what, status: "clean", evidence: "none of that name is listed" };
   } catch (thrown) {
-    if (thrown instanceof Error && "statusCode" in thrown && thrown.statusCode === 404)
-      return { what, status: "clean", evidence: "404" };
     return { what, status: "not-looked", reason: messageOf(thrown) };
   }
 }
@@ -90,12 +95,15 @@ async function lookAtEngine(docker: Docker, name: string, answerMs: number): Pro
 /** As deep as engines nest: hierarchy, parent, slice, container. */
 const CGROUP_DEPTH = 5;
 
-function directoriesHolding(directory: string, id: string, depth = 0): string[] {
+function allCgroups(): string[] {
+  return directoriesBelow(CGROUP_ROOT, 0);
+}
+
+function directoriesBelow(directory: string, depth: number): string[] {
   return entriesOf(directory).flatMap((entry) => {
     if (!entry.isDirectory()) return [];
     const path = join(directory, entry.name);
-    if (entry.name.includes(id)) return [path];
-    return depth < CGROUP_DEPTH ? directoriesHolding(path, id, depth + 1) : [];
+    return depth < CGROUP_DEPTH ? [path, ...directoriesBelow(path, depth + 1)] : [path];
   });
 }
 
@@ -110,13 +118,13 @@ function entriesOf(directory: string): Dirent[] {
 }
 
 /** The engine leaves the empty file for a later clean-up of its own; the namespace is what is mounted on it. */
-function mountsAt(file: string, mountNamespace: string | undefined): string[] {
+function mountsAt(file: string, mountNamespace: string | undefined, survey: Survey): string[] {
   const points = new Set([
     file,
     file.replace(/^\/var\/run\//, "/run/"),
     existsSync(file) ? realpathSync(file) : file,
   ]);
-  return mountPoints(mountNamespace).filter((one) => points.has(one));
+  return mountPoints(mountNamespace, survey).filter((one) => points.has(one));
 }
 
 /** Up to the end of the path component that holds the id: what lies below was made by the container itself. */

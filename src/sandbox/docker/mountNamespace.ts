@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { errnoOf } from "../../base/errors.ts";
+import { type Survey, surveyNow } from "../lookout.ts";
+import { ownMounts } from "../looks.ts";
 
 /**
  * Mounts as an engine sees them. A rootless one, or one that its service keeps apart, has a mount namespace of its own,
@@ -13,12 +15,14 @@ function foreignMountNamespace(pid: number): string | undefined {
 }
 
 /** Mount points, by proc(5) the fifth field of each line. None when nobody is in the namespace any more: it is gone with its mounts. */
-export function mountPoints(namespace: string | undefined): string[] {
-  const reader = namespace === undefined ? "self" : memberOf(namespace);
-  if (reader === undefined) return [];
-  return readFileSync(`/proc/${reader}/mountinfo`, "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "");
+export function mountPoints(namespace: string | undefined, survey: Survey = surveyNow()): string[] {
+  return linesIn(namespace, survey).map((line) => line.split(" ")[4] ?? "");
+}
+
+function linesIn(namespace: string | undefined, survey: Survey): string[] {
+  if (namespace === undefined) return survey.of(ownMounts);
+  const reader = memberOf(namespace);
+  return reader === undefined ? [] : readFileSync(`/proc/${reader}/mountinfo`, "utf8").split("\n");
 }
 
 /** Throws when there is none to be seen and some could not be asked. */

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, messageOf, OperatorError } from "../../base/errors.ts";
 import { claim, destroyLocal, type Local, markedDirectories, sandboxOf } from "../local.ts";
+import { type Lookout, openLookout } from "../lookout.ts";
 import { look, processesOf } from "../looks.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { type Account, type AccountOptions, DEFAULT_API_URL, openAccount } from "./account.ts";
@@ -35,6 +36,7 @@ export type E2bOptions = {
   leaseMs?: number;
   /** Between the two listings of a look: E2B's list may lag behind what it does. */
   listApartMs?: number;
+  lookout?: Lookout;
 };
 
 const LEASE_MS = 120_000;
@@ -67,6 +69,7 @@ export function e2bDriver(options: E2bOptions): Driver {
     isolation: "microvm",
     runDirectory,
     cgroups: { status: "unusable", reason: "its processes are on a machine of E2B's" },
+    lookout: options.lookout ?? openLookout(),
   };
   const credentials = (): AccountOptions => {
     if (apiKey === undefined) throw missingKey(keyEnv);
@@ -144,7 +147,11 @@ export function e2bDriver(options: E2bOptions): Driver {
       return [...new Set([...markedDirectories(local), ...over.flatMap(({ marks }) => nameOf(marks) ?? [])])];
     },
     destroy,
-    look: async (name) => [look("e2b processes here", () => processesOf(name)), ...(await machines.look(name))],
+    async look(name) {
+      const survey = await local.lookout.survey();
+      return [look("e2b processes here", () => processesOf(name, survey)), ...(await machines.look(name))];
+    },
+    lookout: local.lookout,
   };
 }
 

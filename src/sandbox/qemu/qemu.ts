@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { type Cgroups, cgroupsOf, findCgroups } from "../cgroup.ts";
 import { claim, destroyLocal, type Local, listLocal, lookLocal, sandboxOf } from "../local.ts";
+import { type Lookout, openLookout } from "../lookout.ts";
 import type { Driver, Isolation } from "../sandbox.ts";
 import { kvmGroup, readTrial, trialKey } from "./accelerator.ts";
 import { hostLimits, type Machines, startMachine } from "./machine.ts";
@@ -13,6 +14,7 @@ export type QemuOptions = {
   /** Holds boot/vmlinuz-* and lib/modules/*; without it the well-known places are looked at. */
   kernelDirectory?: string | undefined;
   cgroups?: Cgroups;
+  lookout?: Lookout;
 };
 
 /**
@@ -24,8 +26,10 @@ export type QemuOptions = {
 export function qemuDriver(options: QemuOptions): Driver {
   const cgroups = options.cgroups ?? findCgroups("qemu");
   const cacheDirectory = options.cacheDirectory ?? join(dirname(options.runDirectory), "cache");
+  const lookout = options.lookout ?? openLookout();
   const machines: Ground = {
     cgroups,
+    lookout,
     runDirectory: options.runDirectory,
     kernelDirectory: options.kernelDirectory,
     cacheDirectory,
@@ -54,14 +58,16 @@ export function qemuDriver(options: QemuOptions): Driver {
     hints: (name) => ({ cgroups: cgroupsOf(cgroups, name), commandLine: name }),
     list: () => Promise.resolve(listLocal(local(), "qemu-system-x86_64")),
     destroy: (name) => destroyLocal(local(), name),
-    look: (name) => Promise.resolve(lookLocal(local(), name)),
+    look: (name) => lookLocal(local(), name),
+    lookout,
   };
 }
 
-type Ground = Machines & { runDirectory: string; cgroups: Cgroups; kernelDirectory: string | undefined };
+type Ground = Machines &
+  Pick<Local, "runDirectory" | "cgroups" | "lookout"> & { kernelDirectory: string | undefined };
 
-function localOf({ runDirectory, cgroups }: Ground, isolation: Isolation): Local {
-  return { kind: "qemu", isolation, runDirectory, cgroups };
+function localOf({ runDirectory, cgroups, lookout }: Ground, isolation: Isolation): Local {
+  return { kind: "qemu", isolation, runDirectory, cgroups, lookout };
 }
 
 /** A machine's, once one has booted on KVM here; until then, and without, that of the wall around QEMU. */

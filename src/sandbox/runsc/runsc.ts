@@ -17,6 +17,7 @@ import {
   tailOf,
   within,
 } from "../local.ts";
+import { type Lookout, openLookout } from "../lookout.ts";
 import { makeOwnRoot, type OwnRoot } from "../ownRoot.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { bundleConfig } from "./bundle.ts";
@@ -27,9 +28,15 @@ import { offeredPlatforms, type Platform, runscVersion } from "./platform.ts";
  * guest's system calls reach a kernel written in Go, not the host's. It works for root and for anyone who may make user
  * namespaces.
  */
-export function runscDriver(options: { runDirectory: string; program?: string; cgroups?: Cgroups }): Driver {
+export function runscDriver(options: {
+  runDirectory: string;
+  program?: string;
+  cgroups?: Cgroups;
+  lookout?: Lookout;
+}): Driver {
+  const { runDirectory, lookout = openLookout() } = options;
   const cgroups = options.cgroups ?? findCgroups("runsc");
-  const local: Local = { kind: "runsc", isolation: "gvisor", runDirectory: options.runDirectory, cgroups };
+  const local: Local = { kind: "runsc", isolation: "gvisor", runDirectory, cgroups, lookout };
   const program = options.program ?? "runsc";
   let found: Platform | undefined;
   return {
@@ -52,7 +59,8 @@ export function runscDriver(options: { runDirectory: string; program?: string; c
     hints: (name) => ({ cgroups: cgroupsOf(cgroups, name), commandLine: name }),
     list: () => Promise.resolve(listLocal(local, "runsc")),
     destroy: (name) => destroyLocal(local, name),
-    look: (name) => Promise.resolve(lookLocal(local, name)),
+    look: (name) => lookLocal(local, name),
+    lookout,
   };
 }
 

@@ -19,6 +19,7 @@ import {
   tailOf,
   within,
 } from "../local.ts";
+import { type Lookout, openLookout } from "../lookout.ts";
 import { makeOwnRoot } from "../ownRoot.ts";
 import type { Availability, Driver, Mount, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { nestedFilter } from "../seccomp.ts";
@@ -36,9 +37,11 @@ export function srtDriver(options: {
   /** Where another version of srt lies, the agent's own; the default is the one beside our own packages. */
   packageDirectory?: string;
   cgroups?: Cgroups;
+  lookout?: Lookout;
 }): Driver {
+  const { runDirectory, lookout = openLookout() } = options;
   const cgroups = options.cgroups ?? findCgroups("srt");
-  const local: Local = { kind: "srt", isolation: "container", runDirectory: options.runDirectory, cgroups };
+  const local: Local = { kind: "srt", isolation: "container", runDirectory, cgroups, lookout };
   return {
     kind: "srt",
     isolation: "container",
@@ -59,7 +62,8 @@ export function srtDriver(options: {
     hints: (name) => ({ cgroups: cgroupsOf(cgroups, name), commandLine: name }),
     list: () => Promise.resolve(listLocal(local, SRT_PROGRAM)),
     destroy: (name) => destroyLocal(local, name),
-    look: (name) => Promise.resolve(lookLocal(local, name)),
+    look: (name) => lookLocal(local, name),
+    lookout,
   };
 }
 
