@@ -6,6 +6,7 @@ import { type Gateway, GatewayLost } from "../egress/egress.ts";
 import { startGateway } from "../egress/gateway.ts";
 import { fingerprintOf, loadLists } from "../egress/lists.ts";
 import { egressLogPath } from "../egress/readLog.ts";
+import type { Library } from "../researcher/library.ts";
 import { appendEntry } from "../stop/journal.ts";
 import { processId } from "../stop/processes.ts";
 import type { Broker } from "./broker.ts";
@@ -17,8 +18,13 @@ import { canaryHostOf } from "./tripwires.ts";
 /** What the curated sources are fetched from; no sandbox names a host itself. */
 const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.meta.url));
 
+/** Quarantine and kept copies, for every cycle of this state. */
+export function sourcesIn(stateDir: string): string {
+  return join(stateDir, "sources");
+}
+
 /** Starts the gateway, tells it this clone's fakes, and writes it into the journal, so that the watchdog can cut it first. */
-export async function openGateway(ground: Ground, messages: Broker, clone: Copy): Promise<Gateway> {
+export async function openGateway(ground: Ground, messages: Broker, handed: Library, clone: Copy): Promise<Gateway> {
   const { config, cycle, stateDir, runDir, signal, clock } = ground;
   const before = await fingerprintOf([SOURCES]);
   const lists = await loadLists([SOURCES], ground.secretOf, clock.now());
@@ -29,11 +35,16 @@ export async function openGateway(ground: Ground, messages: Broker, clone: Copy)
     ...lists,
     canaryHosts: [canaryHostOf(cycle)],
     ...(ground.model === undefined ? {} : { model: ground.model }),
-    sources: { directory: join(stateDir, "sources"), clamdSocket: config.clamav.socket ?? null },
+    sources: { directory: sourcesIn(stateDir), clamdSocket: config.clamav.socket ?? null },
     stateDir,
     onHit: config.watch.onHit,
     onRequest: (request) => messages.onRequest(request),
     onAlarm: ground.onAlarm,
+    onSource(asked) {
+      handed.hear(asked);
+      const actor = { kind: "gateway", name: "source-fetcher" } as const;
+      ground.ledger.append({ kind: "source.asked", actor, cycle, payload: { ...asked } });
+    },
     signal,
   });
   void gateway.died.then((error) =>

@@ -5,6 +5,7 @@ import type { DrillOutcome } from "../decoys/decoys.ts";
 import type { Gateway } from "../egress/egress.ts";
 import type { Reconciled } from "../findings/reconcile.ts";
 import { diffReports } from "../probe/diff.ts";
+import { library } from "../researcher/library.ts";
 import type { Research } from "../researcher/researcher.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import { CATALOGUE } from "../sources/weaknesses/catalogue.ts";
@@ -15,7 +16,7 @@ import { takeSnapshot } from "../stack/snapshot.ts";
 import type { Audit, Snapshot } from "../stack/stack.ts";
 import { broker } from "./broker.ts";
 import { type Copy, makeCopy } from "./copy.ts";
-import { openGateway } from "./gateway.ts";
+import { openGateway, sourcesIn } from "./gateway.ts";
 import type { Ground } from "./ground.ts";
 import { type Judged, judge, settle } from "./judge.ts";
 import { type Measured, measureAll, measureRoom } from "./measure.ts";
@@ -56,6 +57,7 @@ export function realParts(ground: Ground): Parts {
   const { config, clock } = ground;
   const original = { home: config.stack.home, workspace: config.stack.workspace };
   const messages = broker({ onAlarm: ground.onAlarm, clock });
+  const handed = library(sourcesIn(ground.stateDir));
   const declaredOf = (clone: Copy) => readDeclared(clone, config.target.declaredBy, original);
   return {
     async snapshot() {
@@ -68,7 +70,7 @@ export function realParts(ground: Ground): Parts {
       return { discovered, snapshot };
     },
     clone: () => makeCopy(ground),
-    gateway: (clone) => openGateway(ground, messages, clone),
+    gateway: (clone) => openGateway(ground, messages, handed, clone),
     lab: async (clone, gateway) => labRoom(ground, gateway, clone, await declaredOf(clone)),
     async preflight(clone, gateway, lab) {
       await using scratch = await scratchRoom(ground, gateway, {
@@ -91,7 +93,7 @@ export function realParts(ground: Ground): Parts {
       return auditStack(clone, found, await declaredOf(clone));
     },
     research: (lab, measured, audit) =>
-      research(ground, messages, lab, [...measured.target.observations, ...audit.observations]),
+      research(ground, messages, handed, lab, [...measured.target.observations, ...audit.observations]),
     async measureAgain(target, measured) {
       const { widened, narrowed } = diffReports(measured.asMeasured, (await measureRoom(ground, target)).report);
       return { widened: widened.map(({ id }) => id), narrowed: narrowed.map(({ id }) => id) };

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Observation } from "../guest/observation.ts";
+import type { Library } from "../researcher/library.ts";
 import type { Research } from "../researcher/researcher.ts";
 import { readPrompt, study } from "../researcher/study.ts";
 import { CATALOGUE } from "../sources/weaknesses/catalogue.ts";
@@ -8,11 +9,13 @@ import type { Ground } from "./ground.ts";
 import type { Lab } from "./rooms.ts";
 
 const PROMPT = fileURLToPath(new URL("../../prompts/researcher.md", import.meta.url));
+const READER_PROMPT = fileURLToPath(new URL("../../prompts/reader.md", import.meta.url));
 
 /** Lets the researcher in the lab study the observations; while it does, its messages are this study's. */
 export async function research(
   ground: Ground,
   messages: Broker,
+  library: Library,
   lab: Lab,
   observations: readonly Observation[],
 ): Promise<Research> {
@@ -21,6 +24,8 @@ export async function research(
     mode,
     model: model ?? "",
     prompt: readPrompt(PROMPT),
+    readerPrompt: readPrompt(READER_PROMPT),
+    library,
     observations,
     weaknesses: CATALOGUE,
   });

@@ -39,6 +39,8 @@ export type ModelParts = {
   clock: Clock;
   /** What all calls together cost up to now, each time that one is settled. */
   onSpent(spend: ModelSpend): void;
+  /** Stands in every page of a source; see `source/frame.ts`. */
+  materialMark: string;
   /** The server sent our key back; it was held back. */
   onKeyEchoed(sandbox: string, where: "headers" | "body"): void;
 };
@@ -57,6 +59,7 @@ const DOWN = [
   "x-request-id",
   "x-should-retry",
 ];
+const MATERIAL_BESIDE_TOOLS = "text of a source goes to no model that has tools";
 const ANTHROPIC_VERSION = "2023-06-01";
 
 export function modelDesk(relay: ModelRelay | null, parts: ModelParts): ModelDesk {
@@ -73,6 +76,10 @@ export function modelDesk(relay: ModelRelay | null, parts: ModelParts): ModelDes
         return { status: "refused", reason: "model-request", sentence: check.reason, trail: NO_TRAIL };
       }
       const text = Buffer.from(JSON.stringify(check.body));
+      // Whoever reads the words of strangers does nothing else: a model with tools is never shown them.
+      if (check.hasTools && text.includes(parts.materialMark)) {
+        return { status: "refused", reason: "model-request", sentence: MATERIAL_BESIDE_TOOLS, trail: NO_TRAIL };
+      }
       const price = priceOf(relay, String(check.body.model));
       const bill = purse.open(largestCost(text, check, price), price);
       if (bill.status === "over") return refuse(bill.what === "money" ? "model-money" : "model-budget");

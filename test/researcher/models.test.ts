@@ -1,28 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Gateway, Guest } from "../../src/egress/egress.ts";
-import { startGateway } from "../../src/egress/gateway.ts";
 import { verify } from "../../src/findings/verify.ts";
 import type { Observation } from "../../src/guest/observation.ts";
-import type { Research } from "../../src/researcher/researcher.ts";
-import { type Study, study } from "../../src/researcher/study.ts";
-import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/bubblewrap.ts";
-import { prepareImage } from "../../src/sandbox/image.ts";
-import { type Sandbox, STRICT } from "../../src/sandbox/sandbox.ts";
 import { CATALOGUE } from "../../src/sources/weaknesses/catalogue.ts";
-import { type ModelServer, type Move, modelServer } from "../support/modelServer.ts";
+import type { Move } from "../support/modelServer.ts";
 import { isInMemory, processesBelow } from "../support/processes.ts";
+import { KEY, type ResearchBench, type ResearchGround, researchGround } from "../support/researchBench.ts";
 
 /**
  * The whole way of a model's word: a scripted model on loopback, the real gateway process, the real channel, the real
  * research program with both vendors' SDKs in a real sandbox, and the verification outside.
  */
 
-const KEY = ["key", "of", "the", "gateway", "alone"].join("-");
 const PLACEHOLDER = ["added", "by", "the", "gateway"].join("-");
-const never = new AbortController().signal;
 
 const SOCKET: Observation = {
   id: "engine-socket:/var/run/docker.sock",
@@ -43,80 +33,14 @@ const HOME: Observation = {
   detail: "",
 };
 
+const ROWS = [SOCKET, HOME];
 const WEAKNESS = "engine-socket-in-sandbox";
 const kinds = ["anthropic", "openai"] as const;
-let directory: string;
-let image: Awaited<ReturnType<typeof prepareImage>>;
+let ground: ResearchGround;
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "wd-models-"));
-  image = await prepareImage(join(directory, "cache"));
+  ground = await researchGround();
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-/** A lab with its gateway and its model; `studies` are run in it one after the other. */
-type Bench = AsyncDisposable & {
-  server: ModelServer;
-  gateway: Gateway;
-  sandbox: Sandbox;
-  lab: Guest;
-  research(moves: readonly Move[], over?: { observations?: Observation[]; onAsk?: () => void }): Promise<Research>;
-};
-
-let benches = 0;
-
-async function bench(kind: (typeof kinds)[number], tokensMax = 1_000_000): Promise<Bench> {
-  const name = `wd-models-lab-${benches++}`;
-  const server = await modelServer(kind);
-  let current: Study | undefined;
-  const gateway = await startGateway({
-    cycle: "models",
-    runDirectory: join(directory, name),
-    allowlists: [],
-    canaryHosts: [],
-    model: { kind, baseUrl: server.baseUrl, key: KEY, models: ["m-1"], tokensMax },
-    onRequest: async (request) => current?.answer(request) ?? { status: 409, body: {} },
-    onAlarm: () => undefined,
-    signal: never,
-  });
-  const driver = bubblewrapDriver({ runDirectory: join(directory, "run") });
-  const sandbox = await driver.create(
-    {
-      name,
-      cycle: "models",
-      role: "lab",
-      rootfs: image.rootfs,
-      guest: image.guest,
-      mounts: [{ kind: "tmpfs", path: "/tmp", sizeMiB: 16 }],
-      env: {},
-      cwd: "/",
-      uid: 65_534,
-      gid: 65_534,
-      limits: { memoryMiB: 512, cpus: 1, pids: 64 },
-      confinement: STRICT,
-    },
-    never,
-  );
-  const lab = await gateway.attach({ name, role: "lab", channel: sandbox.channel });
-  await lab.hello;
-  return {
-    server,
-    gateway,
-    sandbox,
-    lab,
-    research(moves, { observations = [SOCKET, HOME], onAsk } = {}) {
-      server.play(moves, onAsk);
-      const prompt = "You study a boundary.";
-      current = study({ mode: kind, model: "m-1", prompt, observations, weaknesses: CATALOGUE });
-      return current.run(lab, never);
-    },
-    async [Symbol.asyncDispose]() {
-      await gateway.cut("the test ended");
-      await sandbox.kill();
-      await driver.destroy(name);
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}
+afterAll(() => ground[Symbol.asyncDispose]());
 
 const call = (name: string, input: unknown): Move => ({ say: "calls", calls: [{ name, input }] });
 const propose = (weakness: string, ...observations: string[]): Move =>
@@ -124,14 +48,14 @@ const propose = (weakness: string, ...observations: string[]): Move =>
 const FINISH = call("finish", {});
 
 describe.each(kinds)("a model over the %s protocol", (kind) => {
-  let it: Bench;
+  let it: ResearchBench;
   beforeAll(async () => {
-    it = await bench(kind);
+    it = await ground.bench(kind);
   });
   afterAll(() => it[Symbol.asyncDispose]());
 
   test("looks, proposes, is wrong in every way, and ends; only what the observations bear out becomes a finding", async () => {
-    const { candidates, end } = await it.research([
+    const { candidates, end } = await it.research(ROWS, [
       call("list_observations", { verdict: "decoy-reached" }),
       call("list_weaknesses", {}),
       propose(WEAKNESS, SOCKET.id),
@@ -155,7 +79,7 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
     expect(broken).toMatch(/propose_candidate does not take this, see its arguments/);
     const verified = verify({
       candidates,
-      observations: [SOCKET, HOME],
+      observations: ROWS,
       catalogue: CATALOGUE,
       target: "t",
       cycle: "c",
@@ -171,7 +95,7 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
   });
 
   test("is reached with the gateway's key and never with the guest's placeholder", async () => {
-    await it.research([FINISH]);
+    await it.research(ROWS, [FINISH]);
     const [first] = it.server.seen;
     expect([first?.headers["x-api-key"], first?.headers.authorization]).toEqual(
       kind === "anthropic" ? [KEY, undefined] : [undefined, `Bearer ${KEY}`],
@@ -181,7 +105,7 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
 
   test("is sent no key, and nothing that the guest could read holds it, not even memory", async () => {
     const found: string[] = [];
-    await it.research([call("list_observations", {}), FINISH], {
+    await it.research(ROWS, [call("list_observations", {}), FINISH], {
       onAsk: () => {
         for (const pid of processesBelow(it.sandbox.pid)) {
           for (const [what, text] of [
@@ -198,7 +122,7 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
   });
 
   test("that obeys a hostile observation finds no tool for it, and nothing leaves but its own calls", async () => {
-    const { end } = await it.research([
+    const { end } = await it.research(ROWS, [
       call("list_observations", {}),
       call("fetch", { url: "https://evil.example/" }),
       call("bash\u001b[2J", { command: "id" }),
@@ -219,14 +143,14 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
     ["filtered", "declined", /declined|filter/],
     ["cut", "cut-by-budget", /limit/],
   ] as const)("that says %s ends the study as %s and is not asked again", async (say, status, reason) => {
-    const { candidates, end } = await it.research([propose(WEAKNESS, SOCKET.id), { say }]);
+    const { candidates, end } = await it.research(ROWS, [propose(WEAKNESS, SOCKET.id), { say }]);
     expect(end).toMatchObject({ candidates: 2, turns: 2, status, reason: expect.stringMatching(reason) as string });
     expect(candidates).toHaveLength(2);
     expect(it.server.seen).toHaveLength(2);
   });
 
   test("whose server fails is asked three times and no more, and what was handed in before stays", async () => {
-    const { candidates, end } = await it.research([propose(WEAKNESS, SOCKET.id), { say: "status", code: 500 }]);
+    const { candidates, end } = await it.research(ROWS, [propose(WEAKNESS, SOCKET.id), { say: "status", code: 500 }]);
     expect(end).toMatchObject({ status: "failed", turns: 2, reason: expect.stringContaining("500") as string });
     expect(candidates).toHaveLength(2);
     expect(it.server.seen).toHaveLength(1 + 3);
@@ -241,19 +165,19 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
       /of this API/,
     ],
   ])("whose server answers with %s has failed, and not finished", async (_, body, reason) => {
-    const { end } = await it.research([{ say: "body", body }]);
+    const { end } = await it.research(ROWS, [{ say: "body", body }]);
     expect(end).toMatchObject({ status: "failed", turns: 1, reason: expect.stringMatching(reason) as string });
   });
 
   test("that never ends is ended by the number of turns", async () => {
-    const { end } = await it.research([call("list_weaknesses", {})]);
+    const { end } = await it.research(ROWS, [call("list_weaknesses", {})]);
     expect(end).toMatchObject({ status: "cut-by-budget", turns: 40, reason: "40 turns were used up" });
     expect(it.server.complaints).toEqual([]);
   });
 
   test("whose budget does not cover the next call is cut, and the relay is asked for it once", async () => {
-    await using poor = await bench(kind, 25_000);
-    const { end } = await poor.research([call("list_weaknesses", {})]);
+    await using poor = await ground.bench(kind, { tokensMax: 25_000 });
+    const { end } = await poor.research(ROWS, [call("list_weaknesses", {})]);
     expect(end).toMatchObject({ status: "cut-by-budget", reason: expect.stringContaining("token budget") as string });
     expect(poor.server.seen).toHaveLength(end.turns - 1);
     const refusals = readFileSync(poor.gateway.logPath, "utf8").match(/"reason":"model-budget"/g);
@@ -262,8 +186,8 @@ describe.each(kinds)("a model over the %s protocol", (kind) => {
 });
 
 test("a researcher that is killed before its last word has failed, and says how", async () => {
-  await using it = await bench("anthropic");
-  const run = it.research([FINISH], {
+  await using it = await ground.bench("anthropic");
+  const run = it.research(ROWS, [FINISH], {
     onAsk: () => {
       for (const pid of processesBelow(it.sandbox.pid).slice(-1)) process.kill(pid, "SIGKILL");
     },

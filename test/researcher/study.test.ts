@@ -5,11 +5,21 @@ import { expect, test } from "vitest";
 import type { Guest } from "../../src/egress/egress.ts";
 import { Brief } from "../../src/guest/research/brief.ts";
 import type { TaskResult } from "../../src/guest/wire.ts";
+import { library } from "../../src/researcher/library.ts";
 import { readPrompt, study } from "../../src/researcher/study.ts";
 import { CATALOGUE } from "../../src/sources/weaknesses/catalogue.ts";
 
-const OPTIONS = { mode: "scripted", model: "", prompt: "", observations: [], weaknesses: CATALOGUE } as const;
+const OPTIONS = {
+  mode: "scripted",
+  model: "",
+  prompt: "",
+  readerPrompt: "",
+  library: library("/nowhere"),
+  observations: [],
+  weaknesses: CATALOGUE,
+} as const;
 const CANDIDATE = { weakness: "w", observations: ["a:b"], note: "" };
+const TAKEN = { ...CANDIDATE, citations: [] };
 const END = { candidates: 1, turns: 0, status: "finished", reason: "" };
 
 function ask(one: ReturnType<typeof study>, method: "GET" | "POST", path: string, body: unknown = null) {
@@ -72,7 +82,7 @@ test("after the last word nothing is taken, not even another last word", async (
   ask(one, "POST", "done", END);
   expect(ask(one, "POST", "candidate", CANDIDATE).status).toBe(409);
   expect(ask(one, "POST", "done", { ...END, status: "declined" }).status).toBe(409);
-  expect(await one.run(lab({}), never)).toMatchObject({ candidates: [CANDIDATE], refused: 2, end: END });
+  expect(await one.run(lab({}), never)).toMatchObject({ candidates: [TAKEN], refused: 2, end: END });
 });
 
 test.each([
@@ -89,7 +99,7 @@ test.each([
     lab(ending, () => void ask(one, "POST", "candidate", CANDIDATE)),
     never,
   );
-  expect(candidates).toEqual([CANDIDATE]);
+  expect(candidates).toEqual([TAKEN]);
   expect(end).toMatchObject({ candidates: 1, turns: 0, status: "failed" });
   expect(end.reason).toContain(reason);
 });

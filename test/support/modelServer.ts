@@ -12,6 +12,7 @@ export type Move =
   /** `input` is sent as it is; text stands for arguments that are no JSON object. */
   | { say: "calls"; calls: { name: string; input: unknown }[] }
   | { say: "end" | "refusal" | "filtered" | "cut" }
+  | { say: "text"; text: string }
   | { say: "status"; code: number }
   | { say: "body"; body: string };
 
@@ -88,6 +89,8 @@ function asMessage(move: Move, turn: number): [number, string] {
     }
     case "end":
       return message("end_turn", [text]);
+    case "text":
+      return message("end_turn", [{ type: "text", text: move.text }]);
     case "refusal":
     case "filtered":
       return message("refusal", []);
@@ -125,6 +128,8 @@ function asCompletion(move: Move, turn: number): [number, string] {
     }
     case "end":
       return completion("stop", { content: "I looked at it." });
+    case "text":
+      return completion("stop", { content: move.text });
     case "refusal":
       return completion("stop", { content: null, refusal: "I cannot help with that." });
     case "filtered":
@@ -148,7 +153,10 @@ const Messages = z.object({
   model: z.string(),
   max_tokens: z.int().positive(),
   stream: z.literal(false).optional(),
-  tools: z.array(z.object({ name: z.string(), input_schema: z.looseObject({ type: z.literal("object") }) })).min(1),
+  tools: z
+    .array(z.object({ name: z.string(), input_schema: z.looseObject({ type: z.literal("object") }) }))
+    .min(1)
+    .optional(),
   messages: z
     .array(z.object({ role: z.enum(["user", "assistant"]), content: z.union([z.string(), z.array(Block)]) }))
     .min(1),
@@ -181,7 +189,8 @@ const Completions = z.object({
         function: z.object({ name: z.string(), parameters: z.looseObject({ type: z.literal("object") }) }),
       }),
     )
-    .min(1),
+    .min(1)
+    .optional(),
   messages: z
     .array(
       z.object({

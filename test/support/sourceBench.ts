@@ -108,6 +108,7 @@ export function sourceBench(options: {
       nextFlow: () => flows++,
     },
     scan: options.scan,
+    mark: "a-mark-of-the-test",
     read: options.read ?? readHere,
     tell: (message) =>
       message.type === "source" ? heard.push(SourceAsked.parse(message.asked)) : told.push(message),

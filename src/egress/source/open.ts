@@ -14,6 +14,7 @@ export const SOURCE_BYTES_MAX = 4 * 1024;
 export function openSources(
   setup: SourceSetup | null,
   parts: Omit<FetchParts, "pace">,
+  mark: string,
   tell: (message: FromGateway) => void,
 ): SourceDesk {
   if (setup === null) return { answer: async () => refuse("source-not-configured") };
@@ -21,7 +22,7 @@ export function openSources(
   let desk: Promise<SourceDesk> | undefined;
   return {
     async answer(request) {
-      desk ??= load(setup, parts, tell);
+      desk ??= load(setup, parts, mark, tell);
       return (await desk).answer(request);
     },
   };
@@ -30,6 +31,7 @@ export function openSources(
 async function load(
   { directory, clamdSocket }: SourceSetup,
   parts: Omit<FetchParts, "pace">,
+  mark: string,
   tell: (message: FromGateway) => void,
 ): Promise<SourceDesk> {
   const [{ SOURCES }, { pace }, { readInProcess }, { clamdScan }, { sourceDesk }] = await Promise.all([
@@ -46,6 +48,7 @@ async function load(
     fetch: { ...parts, pace: pace(clock) },
     scan: clamdScan(clamdSocket),
     read: readInProcess,
+    mark,
     tell,
     clock,
   });

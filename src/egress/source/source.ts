@@ -34,7 +34,11 @@ export type DeskRequest = {
   signal: AbortSignal;
 };
 
-export type DeskParts = IntakeParts & { sources: readonly Source[] };
+export type DeskParts = IntakeParts & {
+  sources: readonly Source[];
+  /** Stands in every page, so that the relay knows one again wherever it is sent. Made anew by each gateway: no source can know it. */
+  mark: string;
+};
 
 const FetchBody = z.strictObject({
   source: z.string().max(60),
@@ -168,7 +172,7 @@ function framed(
   removed: Removed,
   trail: Trail,
 ): Answer {
-  const words = frame({ source, documents, offset, origin, removed, now: parts.clock.now() });
+  const words = frame({ source, documents, offset, origin, removed, mark: parts.mark, now: parts.clock.now() });
   const headers = { "content-type": "text/plain; charset=utf-8" };
   return { status: "ready", code: 200, headers, body: Buffer.from(words), trail };
 }

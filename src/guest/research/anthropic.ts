@@ -4,16 +4,12 @@ import { AUTHORITY } from "../wire.ts";
 import type { Brief } from "./brief.ts";
 import { fetchThroughProxy } from "./fetch.ts";
 import { type Conversation, failureOf, type Turn } from "./model.ts";
+import type { Reader, Reply } from "./reader.ts";
 import { TOOLS } from "./tools.ts";
 
-/** A conversation over the Messages API. The key is the gateway's; the SDK is given a placeholder that the gateway strips. */
+/** A conversation over the Messages API. */
 export function anthropicConversation(brief: Brief): Conversation {
-  const client = new Anthropic({
-    apiKey: "added-by-the-gateway",
-    baseURL: `http://${AUTHORITY.model}`,
-    fetch: fetchThroughProxy,
-    maxRetries: 2,
-  });
+  const client = clientOf();
   const messages: Anthropic.MessageParam[] = [
     { role: "user", content: "Study the boundary and hand in your candidates." },
   ];
@@ -25,7 +21,7 @@ export function anthropicConversation(brief: Brief): Conversation {
           content: answers.map(({ id, text }) => ({ type: "tool_result", tool_use_id: id, content: text })),
         });
       }
-      try {
+      return orFailed(async () => {
         const message = await client.messages.create({
           model: brief.model,
           max_tokens: brief.tokensPerTurnMax,
@@ -34,16 +30,54 @@ export function anthropicConversation(brief: Brief): Conversation {
           messages,
         });
         const said = Said.safeParse(message);
-        if (!said.success) return { status: "failed", reason: "the server's answer is no message of this API" };
+        if (!said.success) return { status: "failed", reason: NO_MESSAGE };
         messages.push({ role: "assistant", content: message.content });
         return turnOf(said.data, brief);
-      } catch (thrown) {
-        if (thrown instanceof APIError) return failureOf(thrown);
-        if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
-        throw thrown;
-      }
+      });
     },
   };
+}
+
+/** One message to a model that has no tools. */
+export function anthropicReader(brief: Brief): Reader {
+  const client = clientOf();
+  return (message) =>
+    orFailed<Reply>(async () => {
+      const answered = await client.messages.create({
+        model: brief.model,
+        max_tokens: brief.tokensPerTurnMax,
+        system: brief.readerPrompt,
+        messages: [{ role: "user", content: message }],
+      });
+      const said = Said.safeParse(answered);
+      if (!said.success) return { status: "failed", reason: NO_MESSAGE };
+      const turn = turnOf(said.data, brief);
+      if (turn.status === "calls") return { status: "acted" };
+      if (turn.status !== "ended") return turn;
+      return { status: "said", text: said.data.content.map((block) => ("text" in block ? block.text : "")).join("") };
+    });
+}
+
+/** The key is the gateway's; the SDK is given a placeholder that the gateway strips. */
+function clientOf(): Anthropic {
+  return new Anthropic({
+    apiKey: "added-by-the-gateway",
+    baseURL: `http://${AUTHORITY.model}`,
+    fetch: fetchThroughProxy,
+    maxRetries: 2,
+  });
+}
+
+const NO_MESSAGE = "the server's answer is no message of this API";
+
+async function orFailed<T>(ask: () => Promise<T>): Promise<T | Extract<Turn, { status: "cut" | "failed" }>> {
+  try {
+    return await ask();
+  } catch (thrown) {
+    if (thrown instanceof APIError) return failureOf(thrown);
+    if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
+    throw thrown;
+  }
 }
 
 /** What is used of a message; the SDK does not check it. */
@@ -57,7 +91,8 @@ const Said = z.object({
         name: z.string().max(200),
         input: z.unknown(),
       }),
-      z.object({ type: z.string().refine((type) => type !== "tool_use") }),
+      z.object({ type: z.literal("text"), text: z.string() }),
+      z.object({ type: z.string().refine((type) => type !== "tool_use" && type !== "text") }),
     ]),
   ),
 });

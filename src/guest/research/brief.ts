@@ -24,6 +24,8 @@ export const Brief = z.strictObject({
   model: z.string().max(120),
   /** The system prompt, from prompts/researcher.md. */
   prompt: z.string().max(20_000),
+  /** Of those who read the sources, from prompts/reader.md. */
+  readerPrompt: z.string().max(20_000),
   turnsMax: z.int().positive(),
   tokensPerTurnMax: z.int().positive(),
   observations: z.array(Observation).max(20_000),

@@ -1,11 +1,13 @@
 import { askBroker, tellBroker } from "../proxy.ts";
 import { Brief, type ResearchEnd } from "./brief.ts";
+import { shelves } from "./library.ts";
 import { type Conversation, converse, type Submitted } from "./model.ts";
+import type { Reader } from "./reader.ts";
 import { type ProposedCandidate, scripted } from "./scripted.ts";
 
 /**
  * The researcher inside the lab. It fetches its brief from the broker, matches the catalogue by script, and then, when
- * a model is configured, lets the model look for what the script cannot see. It only proposes.
+ * a model is configured, lets the model look for what the script cannot see, and study sources. It only proposes.
  */
 const brief = Brief.parse(await tellBroker("GET", "/v1/research/brief"));
 let taken = 0;
@@ -14,7 +16,8 @@ await tellBroker("POST", "/v1/research/done", await widen(taken));
 
 async function widen(already: number): Promise<ResearchEnd> {
   if (brief.mode === "scripted") return { candidates: already, turns: 0, status: "finished", reason: "" };
-  const end = await converse(await conversationOf(brief), brief, submit);
+  const { conversation, reader } = await modelOf(brief);
+  const end = await converse(conversation, brief, { submit, shelves: shelves(brief, reader) });
   return { ...end, candidates: end.candidates + already };
 }
 
@@ -26,7 +29,11 @@ async function submit(candidate: ProposedCandidate): Promise<Submitted> {
 }
 
 /** The SDKs are large: a scripted study starts without them. */
-async function conversationOf(brief: Brief): Promise<Conversation> {
-  if (brief.mode === "anthropic") return (await import("./anthropic.ts")).anthropicConversation(brief);
-  return (await import("./openai.ts")).openaiConversation(brief);
+async function modelOf(brief: Brief): Promise<{ conversation: Conversation; reader: Reader }> {
+  if (brief.mode === "anthropic") {
+    const { anthropicConversation, anthropicReader } = await import("./anthropic.ts");
+    return { conversation: anthropicConversation(brief), reader: anthropicReader(brief) };
+  }
+  const { openaiConversation, openaiReader } = await import("./openai.ts");
+  return { conversation: openaiConversation(brief), reader: openaiReader(brief) };
 }

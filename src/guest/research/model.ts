@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Brief, ResearchEnd } from "./brief.ts";
+import type { Shelves } from "./library.ts";
 import type { ProposedCandidate } from "./scripted.ts";
 import { callTool } from "./tools.ts";
 
@@ -30,12 +31,11 @@ export type Submitted = { isTaken: boolean; text: string };
 
 const CALLS_PER_TURN_MAX = 32;
 
+/** What a call may reach outside of the conversation. */
+export type Outside = { submit(candidate: ProposedCandidate): Promise<Submitted>; shelves: Shelves };
+
 /** The loop is the same for every model: ask, answer its calls, hand on its candidates, end. `candidates` counts what was taken. */
-export async function converse(
-  conversation: Conversation,
-  brief: Brief,
-  submit: (candidate: ProposedCandidate) => Promise<Submitted>,
-): Promise<ResearchEnd> {
+export async function converse(conversation: Conversation, brief: Brief, outside: Outside): Promise<ResearchEnd> {
   let candidates = 0;
   let answers: ToolAnswer[] = [];
   for (let turns = 1; turns <= brief.turnsMax; turns++) {
@@ -51,8 +51,10 @@ export async function converse(
       const outcome = callTool(name, input, brief);
       if (outcome.status === "finish") isFinished = true;
       else if (outcome.status === "answer") answers.push({ id, text: outcome.text });
+      else if (outcome.status === "sources") answers.push({ id, text: await outside.shelves.list() });
+      else if (outcome.status === "study") answers.push({ id, text: await outside.shelves.study(outcome.wanted) });
       else {
-        const { isTaken, text } = await submit(outcome.candidate);
+        const { isTaken, text } = await outside.submit(outcome.candidate);
         if (isTaken) candidates++;
         answers.push({ id, text });
       }
@@ -75,7 +77,15 @@ const RefusedByGateway = z.union([z.object({ error: Inner }).transform(({ error 
 const TOO_MANY_REQUESTS = 429;
 
 /** What an SDK's error means, once its own retries are used up. Only the gateway's 429 is our budget; a vendor's is its rate limit. */
-export function failureOf({ status, error, message }: { status?: number; error?: unknown; message: string }): Turn {
+export function failureOf({
+  status,
+  error,
+  message,
+}: {
+  status?: number;
+  error?: unknown;
+  message: string;
+}): Extract<Turn, { status: "cut" | "failed" }> {
   const refused = RefusedByGateway.safeParse(error);
   if (!refused.success) return { status: "failed", reason: message };
   if (status === TOO_MANY_REQUESTS) return { status: "cut", reason: refused.data.message };

@@ -4,16 +4,12 @@ import { AUTHORITY } from "../wire.ts";
 import type { Brief } from "./brief.ts";
 import { fetchThroughProxy } from "./fetch.ts";
 import { type Conversation, failureOf, type Turn } from "./model.ts";
+import type { Reader, Reply } from "./reader.ts";
 import { TOOLS } from "./tools.ts";
 
 /** A conversation over the Chat Completions API, which every compatible server speaks. The key is the gateway's. */
 export function openaiConversation(brief: Brief): Conversation {
-  const client = new OpenAI({
-    apiKey: "added-by-the-gateway",
-    baseURL: `http://${AUTHORITY.model}/v1`,
-    fetch: fetchThroughProxy,
-    maxRetries: 2,
-  });
+  const client = clientOf();
   const messages: OpenAI.ChatCompletionMessageParam[] = [
     { role: "system", content: brief.prompt },
     { role: "user", content: "Study the boundary and hand in your candidates." },
@@ -21,7 +17,7 @@ export function openaiConversation(brief: Brief): Conversation {
   return {
     async next(answers) {
       for (const { id, text } of answers) messages.push({ role: "tool", tool_call_id: id, content: text });
-      try {
+      return orFailed(async () => {
         const completion = await client.chat.completions.create({
           model: brief.model,
           // Not `max_tokens`: the vendor's reasoning models refuse that one.
@@ -34,23 +30,61 @@ export function openaiConversation(brief: Brief): Conversation {
         });
         const said = Said.safeParse(completion).data?.choices[0];
         const message = completion.choices?.[0]?.message;
-        if (said === undefined || message === undefined)
-          return { status: "failed", reason: "the server's answer is no completion of this API" };
+        if (said === undefined || message === undefined) return { status: "failed", reason: NO_COMPLETION };
         messages.push(message);
         return turnOf(said, brief);
-      } catch (thrown) {
-        if (thrown instanceof APIError) return failureOf(thrown);
-        if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
-        throw thrown;
-      }
+      });
     },
   };
+}
+
+/** One message to a model that has no tools. */
+export function openaiReader(brief: Brief): Reader {
+  const client = clientOf();
+  return (message) =>
+    orFailed<Reply>(async () => {
+      const completion = await client.chat.completions.create({
+        model: brief.model,
+        max_completion_tokens: brief.tokensPerTurnMax,
+        messages: [
+          { role: "system", content: brief.readerPrompt },
+          { role: "user", content: message },
+        ],
+      });
+      const said = Said.safeParse(completion).data?.choices[0];
+      if (said === undefined) return { status: "failed", reason: NO_COMPLETION };
+      const turn = turnOf(said, brief);
+      if (turn.status === "calls") return { status: "acted" };
+      return turn.status === "ended" ? { status: "said", text: said.message.content ?? "" } : turn;
+    });
+}
+
+function clientOf(): OpenAI {
+  return new OpenAI({
+    apiKey: "added-by-the-gateway",
+    baseURL: `http://${AUTHORITY.model}/v1`,
+    fetch: fetchThroughProxy,
+    maxRetries: 2,
+  });
+}
+
+const NO_COMPLETION = "the server's answer is no completion of this API";
+
+async function orFailed<T>(ask: () => Promise<T>): Promise<T | Extract<Turn, { status: "cut" | "failed" }>> {
+  try {
+    return await ask();
+  } catch (thrown) {
+    if (thrown instanceof APIError) return failureOf(thrown);
+    if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
+    throw thrown;
+  }
 }
 
 /** What is used of a completion; the SDK does not check it. */
 const Choice = z.object({
   finish_reason: z.string().nullish(),
   message: z.object({
+    content: z.string().nullish(),
     refusal: z.string().nullish(),
     tool_calls: z
       .array(

@@ -1,7 +1,8 @@
 import type { Brief } from "./brief.ts";
 import { fulfils } from "./condition.ts";
+import type { Cite } from "./reading.ts";
 
-export type ProposedCandidate = { weakness: string; observations: string[]; note: string };
+export type ProposedCandidate = { weakness: string; observations: string[]; note: string; cites: Cite[] };
 
 /** As many as the broker takes in one candidate. */
 export const CITED_MAX = 200;
@@ -13,7 +14,7 @@ export function scripted({
 }: Pick<Brief, "observations" | "weaknesses">): ProposedCandidate[] {
   return weaknesses.flatMap(({ id, when }) => {
     const cited = [...new Set(observations.filter((row) => fulfils(when, row)).map((row) => row.id))];
-    return inParts(cited).map((part) => ({ weakness: id, observations: part, note: "" }));
+    return inParts(cited).map((part) => ({ weakness: id, observations: part, note: "", cites: [] }));
   });
 }
 

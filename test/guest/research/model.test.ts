@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { Shelves } from "../../../src/guest/research/library.ts";
 import {
   type Conversation,
   converse,
   failureOf,
+  type Outside,
   type ToolAnswer,
   type Turn,
 } from "../../../src/guest/research/model.ts";
@@ -30,7 +32,9 @@ const calls = (...names: string[]): Turn => ({
   status: "calls",
   calls: names.map((name, i) => ({ id: `c${i}`, name, input: {} })),
 });
-const taken = async () => ({ isTaken: true, text: "taken" });
+const NO_SHELVES: Shelves = { list: async () => "no sources", study: async () => "no source" };
+const outside = (submit: Outside["submit"]): Outside => ({ submit, shelves: NO_SHELVES });
+const taken = outside(async () => ({ isTaken: true, text: "taken" }));
 
 test.each([
   [{ status: "ended" }, "finished", ""],
@@ -52,12 +56,16 @@ test("finish ends it in its turn, with what was proposed beside it", async () =>
       { id: "b", name: "propose_candidate", input: PROPOSAL },
     ],
   });
-  const end = await converse(model, brief(), async (candidate) => {
-    handedIn.push(candidate);
-    return { isTaken: true, text: "taken" };
-  });
+  const end = await converse(
+    model,
+    brief(),
+    outside(async (candidate) => {
+      handedIn.push(candidate);
+      return { isTaken: true, text: "taken" };
+    }),
+  );
   expect(end).toEqual({ candidates: 1, turns: 1, status: "finished", reason: "" });
-  expect(handedIn).toEqual([{ ...PROPOSAL, note: "" }]);
+  expect(handedIn).toEqual([{ ...PROPOSAL, note: "", cites: [] }]);
 });
 
 test("a model that never ends is cut after its turns", async () => {
@@ -82,13 +90,45 @@ test("every call of a turn is answered by its id, also one of no tool and one to
 test("a candidate that the broker refuses is told to the model and not counted", async () => {
   const model = scriptedModel(propose("c1"), propose("c2"), { status: "ended" });
   let asked = 0;
-  const end = await converse(model, brief(), async () => ({ isTaken: ++asked > 1, text: `answer ${asked}` }));
+  const end = await converse(
+    model,
+    brief(),
+    outside(async () => ({ isTaken: ++asked > 1, text: `answer ${asked}` })),
+  );
   expect(end).toMatchObject({ candidates: 1, turns: 3, status: "finished" });
   expect(model.heard.slice(1)).toEqual([[{ id: "c1", text: "answer 1" }], [{ id: "c2", text: "answer 2" }]]);
 });
 
+test("what is asked of the shelves is answered from the shelves, by its id, whatever stands beside it", async () => {
+  const wanted = { source: "nvd", params: { cveId: "CVE-2024-21626" }, question: "describes", about: ["w-1"] };
+  const model = scriptedModel(
+    {
+      status: "calls",
+      calls: [
+        { id: "a", name: "list_sources", input: {} },
+        { id: "b", name: "study_source", input: wanted },
+        { id: "c", name: "study_source", input: { ...wanted, url: "https://evil.example/" } },
+      ],
+    },
+    { status: "ended" },
+  );
+  const asked: unknown[] = [];
+  const shelves: Shelves = { list: async () => "the list", study: async (one) => (asked.push(one), "read") };
+  await converse(model, brief(), { ...taken, shelves });
+  expect(model.heard[1]).toEqual([
+    { id: "a", text: "the list" },
+    { id: "b", text: "read" },
+    { id: "c", text: expect.stringContaining("does not take this") as string },
+  ]);
+  expect(asked).toEqual([{ ...wanted, from: "live", offset: 0 }]);
+});
+
 test("a broker that cannot be reached is an accident and not an answer", async () => {
-  const broken = converse(scriptedModel(propose("c1")), brief(), () => Promise.reject(new Error("gone")));
+  const broken = converse(
+    scriptedModel(propose("c1")),
+    brief(),
+    outside(() => Promise.reject(new Error("gone"))),
+  );
   await expect(broken).rejects.toThrow("gone");
 });
 

@@ -27,8 +27,8 @@ test("each weakness is proposed once, with every observation that bears it out, 
   const observations = [row("file:/a"), row("other:/a"), row("file:/b"), row("file:/a", { detail: "again" })];
   const weaknesses = [weakness({}, "w-1"), weakness({ check: "none" }, "w-2"), weakness({ check: "other" }, "w-3")];
   expect(scripted({ observations, weaknesses })).toEqual([
-    { weakness: "w-1", observations: ["file:/a", "file:/b"], note: "" },
-    { weakness: "w-3", observations: ["other:/a"], note: "" },
+    { weakness: "w-1", observations: ["file:/a", "file:/b"], note: "", cites: [] },
+    { weakness: "w-3", observations: ["other:/a"], note: "", cites: [] },
   ]);
 });
 

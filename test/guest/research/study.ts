@@ -23,6 +23,7 @@ export function brief(over: Partial<Brief> = {}): Brief {
     mode: "anthropic",
     model: "m-1",
     prompt: "p",
+    readerPrompt: "r",
     turnsMax: 5,
     tokensPerTurnMax: 100,
     observations: [],

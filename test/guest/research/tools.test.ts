@@ -43,12 +43,17 @@ test("list_weaknesses gives the catalogue as it is in the brief", () => {
 });
 
 test("a candidate is handed on as it is, whether its ids are known or not: that is decided outside", () => {
-  const candidate = { weakness: "none-such", observations: ["file:/never"], note: "n" };
+  const candidate = {
+    weakness: "none-such",
+    observations: ["file:/never"],
+    note: "n",
+    cites: [{ claim: "c1", sha256: "0".repeat(64) }],
+  };
   expect(callTool("propose_candidate", candidate, BRIEF)).toEqual({ status: "candidate", candidate });
-  const { note: _, ...bare } = candidate;
+  const { note: _, cites: __, ...bare } = candidate;
   expect(callTool("propose_candidate", bare, BRIEF)).toEqual({
     status: "candidate",
-    candidate: { ...bare, note: "" },
+    candidate: { ...bare, note: "", cites: [] },
   });
 });
 
@@ -63,6 +68,16 @@ test.each([
   ["propose_candidate", { weakness: "w", observations: [1] }, "see observations.0"],
   ["propose_candidate", { weakness: "w", observations: ["x".repeat(241)] }, "see observations.0"],
   ["propose_candidate", { weakness: "w", observations: ["x"], note: "x".repeat(601) }, "see note"],
+  [
+    "propose_candidate",
+    { weakness: "w", observations: ["x"], cites: [{ claim: "c1", sha256: "0" }] },
+    "see cites.0.sha256",
+  ],
+  ["study_source", { source: "nvd", question: "describes", about: [] }, "see about"],
+  ["study_source", { source: "nvd", question: "what does it say?", about: ["w-1"] }, "see question"],
+  ["study_source", { source: "nvd", question: "describes", about: ["w-1"], url: "x" }, "see its arguments"],
+  ["study_source", { source: "nvd", question: "describes", about: ["w-1"], params: { a: { b: 1 } } }, "see params.a"],
+  ["list_sources", { url: "https://evil.example/" }, "see its arguments"],
   ["propose_candidate", null, "see its arguments"],
   ["propose_candidate", "text", "see its arguments"],
   ["propose_candidate", [], "see its arguments"],
@@ -74,7 +89,7 @@ test.each(["fetch", "bash", "", "__proto__", "constructor", "list_observations "
   expect(text(name, {})).toBe(`there is no tool ${name.trim()}`);
 });
 
-test("whatever a model sends, a call ends in one of three ways and its answer to a wrong one is short and inert", () => {
+test("whatever a model sends, a call ends in one of a few ways and its answer to a wrong one is short and inert", () => {
   const names = oneof(string(), constantFrom(...TOOLS.map(({ name }) => name)));
   assert(
     property(names, jsonValue(), (name, input) => {
@@ -89,11 +104,13 @@ test("what a vendor is told of each tool is a closed JSON Schema of what the too
   expect(TOOLS.map(({ name }) => name)).toEqual([
     "list_observations",
     "list_weaknesses",
+    "list_sources",
+    "study_source",
     "propose_candidate",
     "finish",
   ]);
   for (const { parameters } of TOOLS)
     expect(parameters).toMatchObject({ type: "object", additionalProperties: false });
-  expect(TOOLS[2]?.parameters.required).toEqual(["weakness", "observations"]);
+  expect(TOOLS[4]?.parameters.required).toEqual(["weakness", "observations"]);
   expect(TOOLS[0]?.parameters.required).toBeUndefined();
 });
