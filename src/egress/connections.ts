@@ -43,6 +43,7 @@ export function keptConnections(certificates: readonly string[]): Connections {
   const trusted = () =>
     (trust ??= createSecureContext({ ca: [...rootCertificates, ...certificates], minVersion: "TLSv1.2" }));
   const pools = new Map<string, Pool>();
+  let client: typeof import("undici") | undefined;
 
   const connectTo = (to: Destination, done: buildConnector.Callback) => {
     const socket =
@@ -72,7 +73,7 @@ export function keptConnections(certificates: readonly string[]): Connections {
     });
   return {
     async to(destination) {
-      const client = await import("undici");
+      client ??= await import("undici");
       const { scheme, host, port, address, isHttp2 = false } = destination;
       const key = JSON.stringify([scheme, host, port, address, isHttp2]);
       const pool = pools.get(key) ?? open(client, { scheme, host, port, address, isHttp2 });

@@ -11,4 +11,6 @@ export type Exchange = Duplex & {
   /** Lets go of it. With a code other than NO_ERROR the peer sees that the answer is not whole. */
   close(code?: number): void;
   readonly closed: boolean;
+  /** Has it said with its headers that nothing follows them? */
+  readonly endAfterHeaders?: boolean;
 };

@@ -80,7 +80,10 @@ async function serveRead(
   const asked = askedOf(headers, guest, inner);
   const decision = decide(asked, policy);
   const left = new AbortController();
-  stream.once("close", () => left.abort());
+  let isServed = false;
+  stream.once("close", () => {
+    if (!isServed) left.abort(new Error("the guest has left"));
+  });
   const room = bodyRoom(guest, isOpenEnded(asked) ? 0 : bytesMaxOf(decision, asked.method));
   try {
     const body = await takeBody(stream, decision, isOpenEnded(asked), room);
@@ -132,6 +135,7 @@ async function serveRead(
     count(guest, answer, decision, parts.control);
     const isModel = decision.verdict === "internal" && decision.authority === "model";
     const sent = await send(stream, answer, { asJson: isModel, isHead: asked.method === "HEAD", carry });
+    isServed = true;
     const close = closeLine(open, answer, sent, parts.clock.monotonicMs() - startedAt);
     if (isQuiet ? answer.status === "refused" && parts.record.open(open).status === "written" : isWritten) {
       parts.record.close(close);

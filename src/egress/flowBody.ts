@@ -25,6 +25,8 @@ export function bytesMaxOf(decision: Decision, method: string): number {
   return decision.authority === "model" ? MODEL_BYTES_MAX : SOURCE_BYTES_MAX;
 }
 
+const NO_BODY: TakenBody = { status: "whole", bytes: Buffer.alloc(0) };
+
 export type Room = { bytesMax: number; isGranted: boolean; shrinkTo(bytes: number): void };
 
 /** Memory that a body may take, out of what its sandbox has. */
@@ -53,6 +55,10 @@ export async function takeBody(
   if (!room.isGranted) {
     stream.resume();
     return { status: "refused", reason: "too-many-at-once", bytes: Buffer.alloc(0) };
+  }
+  if (stream.endAfterHeaders === true) {
+    stream.resume();
+    return NO_BODY;
   }
   return readBody(stream, room.bytesMax, decision.verdict === "deny" ? DENIED_MS : BODY_MS);
 }

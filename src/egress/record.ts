@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
+import { hash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { errnoOf, messageOf } from "../base/errors.ts";
 import { writeAll } from "../base/files.ts";
-import { sha256Hex } from "../base/hash.ts";
 
 /**
  * The egress log: one JSON line when a flow is decided about and one when it closes, for denials as for allowances.
@@ -123,7 +123,7 @@ export function startRecord(
     }
     seq++;
     length += bytes.length;
-    prevHash = sha256Hex(text);
+    prevHash = hash("sha256", text);
     return { status: "written" };
   };
   const settle = (): Written => {

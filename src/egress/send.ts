@@ -1,5 +1,4 @@
 import { constants } from "node:http2";
-import { pipeline, Transform } from "node:stream";
 import type { Answer, Sourced } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { answerFor, type Reason } from "./reasons.ts";
@@ -82,14 +81,6 @@ function isGone(stream: Exchange): boolean {
 export type Carry = (direction: "up" | "down", bytes: number) => Carried;
 export type Carried = { status: "passes"; waitMs: number } | { status: "over"; reason: Reason };
 
-class TooLong extends Error {
-  readonly reason: Reason;
-  constructor(reason: Reason) {
-    super(reason);
-    this.reason = reason;
-  }
-}
-
 async function sendSourced(
   stream: Exchange,
   code: number,
@@ -110,43 +101,56 @@ async function sendSourced(
 }
 
 /** The sizes and ends of what streams from the one to the other: a broken stream of either side is a result, not an accident. */
-async function pour(
+function pour(
   { source, bytesMax }: Sourced,
   stream: Exchange,
   carry: Carry | undefined,
 ): Promise<Omit<Sent, "code">> {
   let bytesDown = 0;
-  let isSourceBroken = false;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, pass) {
-      if (bytesDown + chunk.length > bytesMax) return pass(new TooLong("response-too-long"));
-      const carried = carry?.("down", chunk.length) ?? { status: "passes", waitMs: 0 };
-      if (carried.status === "over") return pass(new TooLong(carried.reason));
-      bytesDown += chunk.length;
-      passAfter(meter, carried.waitMs, () => pass(null, chunk));
-    },
-  });
-  source.once("error", () => {
-    isSourceBroken = !stream.destroyed;
-  });
+  let isEnded = false;
+  let isOver = false;
+  let held: NodeJS.Timeout | undefined;
   return new Promise((resolve) => {
-    pipeline(source, meter, stream, (error) => {
-      if (!error) return resolve({ bytesDown, closedBy: "answer", reason: null });
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-      if (error instanceof TooLong) return resolve({ bytesDown, closedBy: "limit", reason: error.reason });
-      if (isSourceBroken) return resolve({ bytesDown, closedBy: "upstream", reason: "upstream-broken" });
-      resolve({ bytesDown, closedBy: "guest", reason: null });
+    const settle = (closedBy: Sent["closedBy"], reason: Reason | null) => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(held);
+      resolve({ bytesDown, closedBy, reason });
+      if (closedBy === "answer") return;
+      // With an error: without one the guest would take what it has for the whole answer.
+      stream.destroy(new Error("the answer broke off"));
+      source.destroy();
+    };
+    const pass = (chunk: Buffer) => {
+      if (stream.destroyed || stream.write(chunk)) return;
+      source.pause();
+      stream.once("drain", () => source.resume());
+    };
+    source.on("data", (chunk: Buffer) => {
+      if (isOver) return;
+      if (bytesDown + chunk.length > bytesMax) return settle("limit", "response-too-long");
+      const carried = carry?.("down", chunk.length) ?? { status: "passes", waitMs: 0 };
+      if (carried.status === "over") return settle("limit", carried.reason);
+      bytesDown += chunk.length;
+      if (carried.waitMs <= 0) return pass(chunk);
+      source.pause();
+      held = setTimeout(() => {
+        source.resume();
+        pass(chunk);
+      }, carried.waitMs);
     });
+    source.once("end", () => {
+      isEnded = true;
+      stream.end();
+    });
+    // A guest that left took its host with it.
+    const onBroken = () => (stream.destroyed ? settle("guest", null) : settle("upstream", "upstream-broken"));
+    source.on("error", onBroken);
+    source.once("close", () => {
+      if (!source.readableEnded) onBroken();
+    });
+    // Who resets a stream ends it, too.
+    const onOver = () => settle(isEnded && stream.writableLength === 0 ? "answer" : "guest", null);
+    stream.on("error", onOver).once("finish", onOver).once("close", onOver);
   });
-}
-
-/** Slows what flows by holding one chunk back, which holds back what follows. Nothing passes once `through` is destroyed. */
-export function passAfter(through: Transform, waitMs: number, pass: () => void): void {
-  if (waitMs <= 0) return pass();
-  const held = setTimeout(() => {
-    through.off("close", letGo);
-    pass();
-  }, waitMs);
-  const letGo = () => clearTimeout(held);
-  through.once("close", letGo);
 }

@@ -30,7 +30,9 @@ type SetState = Extract<LatchState, { status: "set" }>;
 export function readLatch(stateDir: string): LatchState {
   const path = latchPath(stateDir);
   try {
-    const entry = lstatSync(path);
+    // Looked at before every request: an error for each time that all is well would be most of what it costs.
+    const entry = lstatSync(path, { throwIfNoEntry: false });
+    if (entry === undefined) return readAbsence(stateDir);
     // Opening a FIFO would hang and a link may lead nowhere: that it is there is enough.
     if (!entry.isFile())
       return { ...UNREADABLE, why: "the latch is there, and is no file", at: entry.mtime.toISOString() };
