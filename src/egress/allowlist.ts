@@ -71,6 +71,8 @@ const RuleKeys = z.strictObject({
   contentTypes: z.array(MediaType).min(1).max(50).optional(),
   /** Of what an answer carries; any when left out. */
   responseTypes: z.array(MediaType).min(1).max(50).optional(),
+  /** May HTTP/2 be agreed on with a host that offers it? What the guest speaks with us is another matter, and its own. */
+  http2: z.boolean().default(false),
   /** May a GET of these paths become a WebSocket? `requestBytesMax` and `responseBytesMax` then hold for each of them. */
   websocket: z.boolean().default(false),
   /** Names that may be agreed on for what is spoken in it (RFC 6455, 1.9); those of a guest that are not here stay inside. */
@@ -136,6 +138,7 @@ export const Rule = RuleKeys.superRefine((rule, context) => {
   if (rule.inject !== undefined && rule.scheme === "http") wrong("inject", "a secret goes out over TLS alone");
   if (rule.websocket) for (const [key, message] of websocketFaultsOf(rule)) wrong(key, message);
   else if (rule.subprotocols.length > 0) wrong("subprotocols", "only a websocket has them: say websocket: true");
+  if (rule.http2 && rule.scheme === "http") wrong("http2", "HTTP/2 is agreed on over TLS alone");
   if (rule.mode === "terminate") {
     if (rule.methods.length === 0) wrong("methods", "name at least one method");
     if (rule.paths.length === 0) wrong("paths", "name at least one path");
@@ -147,6 +150,8 @@ export const Rule = RuleKeys.superRefine((rule, context) => {
     wrong(key, "a spliced tunnel is not looked into: take it out, or terminate");
   }
   if (rule.scheme === "http") wrong("scheme", "only TLS is spliced");
+  if (rule.http2)
+    wrong("http2", "what is spoken in a spliced tunnel is not for us to say: take it out, or terminate");
   if (rule.inject !== undefined)
     wrong("inject", "nothing can be put into a spliced tunnel: take it out, or terminate");
   if (rule.requestBytesMax === 0) wrong("requestBytesMax", "a tunnel that nothing may go up is of no use");

@@ -33,7 +33,7 @@ const DESTINATIONS_MAX = 128;
 const HEADER_BYTES_MAX = 16 * 1024;
 
 /**
- * HTTP/1.1 over TLS from 1.2 on. A certificate must be for the name, in its time, and lead to a root that is trusted; OpenSSL's
+ * HTTP/1.1, and HTTP/2 where a rule lets it be agreed on, over TLS from 1.2 on. A certificate must be for the name, in its time, and lead to a root that is trusted; OpenSSL's
  * security level refuses RSA keys under 2,048 bits and signatures over SHA-1. Whether it was revoked is not asked. The client
  * and the roots are loaded with the first destination: a gateway that nobody asks for the outside has 30 MB less to hold.
  * @param certificates PEM, trusted besides the system's.

@@ -83,6 +83,7 @@ export async function forward(
       host: rule.host,
       port: rule.port,
       address: vetted.address,
+      isHttp2: rule.http2,
       method: request.method,
       path: target.query === "" ? target.path : `${target.path}?${target.query}`,
       headers: { ...headersUp(request.headers), ...request.injected },

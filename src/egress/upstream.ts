@@ -13,6 +13,8 @@ export type Dial = {
   port: number;
   /** What is really connected to. */
   address: string;
+  /** May HTTP/2 be agreed on with it? */
+  isHttp2?: boolean;
   method: string;
   /** Path and query. */
   path: string;
