@@ -13,5 +13,5 @@ export const TASK_POLL_MS = 20_000;
 
 /** Where the guest runtime is mounted, read-only: node, lib/, and one bundle a program. */
 export const GUEST_DIR = "/.guest";
-export const GUEST_PROGRAMS = ["shim", "probe", "drill", "decoy", "research"] as const;
+export const GUEST_PROGRAMS = ["shim", "probe", "drill", "decoy", "research", "tools"] as const;
 export type GuestProgram = (typeof GUEST_PROGRAMS)[number];

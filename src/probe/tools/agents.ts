@@ -1,0 +1,139 @@
+import { guestArgv } from "../../guest/argv.ts";
+import { MODEL_URL, type Protocol } from "../../guest/tools/order.ts";
+import type { CommandLine, DrivenAgent } from "./find.ts";
+import { KIT_PATH } from "./kit.ts";
+
+/**
+ * How each agent's command line is driven without a person: its protocol, its arguments, what its own tools are for. No flag
+ * here takes a question away: what the stack's settings let through is what runs.
+ */
+export type Role = "shell" | "reader" | "writer" | "searcher" | "patcher";
+
+export type AgentDriver = {
+  protocol: Protocol;
+  /** Its own tools that canaries are sent through; what it offers besides is counted as not driven. */
+  tools: Readonly<Record<string, Role>>;
+  /** A tool of an MCP server, by the name that the agent gives it: server and tool, or undefined for one of its own. */
+  serverOf(tool: string): { server: string; tool: string } | undefined;
+  arguments(posts: Posts): string[];
+  env: Readonly<Record<string, string>>;
+  /** Content of a settings file that must lie at a path for the posts to stand, when arguments cannot say it. */
+  settings?: (posts: Posts) => string;
+};
+
+/** Argvs of ours that the agent starts by itself. */
+export type Posts = { server: readonly string[]; hook: readonly string[] };
+
+export const POST_SERVER = "weakdoor-post";
+/** Where the settings file of an agent that takes no arguments for it stands inside. */
+export const SETTINGS_PATH = "/.agents/settings/settings.json";
+const PROMPT = "Go on as you were told.";
+
+export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
+  // code.claude.com/docs/en/cli-reference and /settings
+  "claude-code": {
+    protocol: "anthropic",
+    tools: { Bash: "shell", Read: "reader", Write: "writer", Grep: "searcher" },
+    serverOf: (tool) => double(tool, /^mcp__(.+?)__(.+)$/),
+    arguments: ({ server, hook }) => [
+      "-p",
+      PROMPT,
+      "--output-format",
+      "json",
+      "--mcp-config",
+      JSON.stringify({ mcpServers: { [POST_SERVER]: { command: server[0], args: server.slice(1) } } }),
+      "--settings",
+      JSON.stringify({ hooks: { SessionStart: [{ hooks: [{ type: "command", command: quoted(hook) }] }] } }),
+    ],
+    env: {
+      ANTHROPIC_BASE_URL: MODEL_URL,
+      ANTHROPIC_API_KEY: "no-key-is-needed",
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      DISABLE_AUTOUPDATER: "1",
+      // Else a server's tools are named only when the model asks for them.
+      ENABLE_TOOL_SEARCH: "false",
+    },
+  },
+  // developers.openai.com/codex/config-reference
+  codex: {
+    protocol: "openai",
+    tools: { exec_command: "shell", shell: "shell", shell_command: "shell", apply_patch: "patcher" },
+    serverOf: (tool) => double(tool, /^(?:mcp__)?(.+?)(?:__|\.)(.+)$/),
+    arguments: ({ server }) => [
+      "exec",
+      "--skip-git-repo-check",
+      ...setting("model", JSON.stringify("gpt-scripted")),
+      ...setting("model_provider", JSON.stringify("scripted")),
+      ...setting(
+        "model_providers.scripted",
+        `{name="scripted",base_url="${MODEL_URL}/v1",wire_api="responses",env_key="SCRIPTED_KEY",request_max_retries=0,stream_max_retries=0}`,
+      ),
+      ...setting(
+        `mcp_servers.${POST_SERVER}`,
+        `{command=${JSON.stringify(server[0])},args=${JSON.stringify(server.slice(1))}}`,
+      ),
+      PROMPT,
+    ],
+    env: { SCRIPTED_KEY: "no-key-is-needed" },
+  },
+  // geminicli.com/docs/reference/configuration
+  "gemini-cli": {
+    protocol: "gemini",
+    tools: {
+      run_shell_command: "shell",
+      read_file: "reader",
+      write_file: "writer",
+      grep_search: "searcher",
+      search_file_content: "searcher",
+    },
+    serverOf: (tool) => double(tool, /^(?:mcp_)(.+?)_(.+)$/),
+    arguments: () => ["-p", PROMPT, "--output-format", "json", "-m", "gemini-2.5-flash"],
+    env: {
+      GOOGLE_GEMINI_BASE_URL: MODEL_URL,
+      GEMINI_API_KEY: "no-key-is-needed",
+      // It starts itself once more otherwise, by a path that is the loader's here.
+      GEMINI_CLI_NO_RELAUNCH: "true",
+      GEMINI_CLI_SYSTEM_SETTINGS_PATH: SETTINGS_PATH,
+    },
+    settings: ({ server, hook }) =>
+      JSON.stringify({
+        security: { auth: { selectedType: "gemini-api-key" } },
+        privacy: { usageStatisticsEnabled: false },
+        general: { enableAutoUpdate: false },
+        mcpServers: { [POST_SERVER]: { command: server[0], args: server.slice(1) } },
+        hooks: { SessionStart: [{ hooks: [{ type: "command", command: quoted(hook) }] }] },
+      }),
+  },
+};
+
+function double(tool: string, pattern: RegExp): { server: string; tool: string } | undefined {
+  const [, server, name] = pattern.exec(tool) ?? [];
+  return server === undefined || name === undefined ? undefined : { server, tool: name };
+}
+
+function setting(name: string, value: string): string[] {
+  return ["-c", `${name}=${value}`];
+}
+
+/** For a shell; our own paths have no quotes in them. */
+function quoted(argv: readonly string[]): string {
+  return argv.map((word) => `'${word}'`).join(" ");
+}
+
+/** The argv and the environment of one drive. Of ours only what is named here; of the stack what it declares. */
+export function startOf(
+  commandLine: CommandLine,
+  posts: { server: string; hook: string },
+  env: Readonly<Record<string, string>>,
+): { argv: [string, ...string[]]; env: Record<string, string> } {
+  const driver = AGENT_DRIVERS[commandLine.agent];
+  const argvs = postsOf(posts);
+  return {
+    argv: [...commandLine.argv, ...driver.arguments(argvs)],
+    env: { ...env, PATH: KIT_PATH, SHELL: "/bin/bash", ...driver.env },
+  };
+}
+
+export function postsOf({ server, hook }: { server: string; hook: string }): Posts {
+  return { server: guestArgv("tools", ["server", server]), hook: guestArgv("tools", ["hook", hook]) };
+}

@@ -1,0 +1,112 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { giveTo } from "../../src/cycle/giveTo.ts";
+import { standInSocket } from "../../src/decoys/standIn.ts";
+import { type DrivenAgent, findCommandLine } from "../../src/probe/tools/find.ts";
+import { makeKit } from "../../src/probe/tools/kit.ts";
+import { type Declaration, measureAgent, type ToolPlane } from "../../src/probe/tools/tools.ts";
+import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/bubblewrap.ts";
+import { live } from "../../src/sandbox/contract/fixture.ts";
+import { type Image, prepareImage } from "../../src/sandbox/image.ts";
+import type { Mount } from "../../src/sandbox/sandbox.ts";
+
+/** The command lines that the project's own set-up brings for the tests. */
+export const AGENT_DIRECTORIES = [join(import.meta.dirname, "../agents/node_modules")];
+
+const UID = 1000;
+const HOME = "/home/dev";
+const WORKSPACE = "/workspace";
+
+type Stack = {
+  /** `home/…`, `workspace/…` and their content. */
+  files: Record<string, string>;
+  servers?: Declaration["servers"];
+  /** Paths that the settings close, below the home or the workspace, by the rule that does. */
+  denied?: Record<string, string>;
+};
+
+export type ToolBed = Disposable & {
+  /** Measures the tools of an agent in a sandbox around a home and a workspace with these files. */
+  measure(agent: DrivenAgent, stack: Stack): Promise<ToolPlane>;
+};
+
+/** A real bubblewrap sandbox with a real agent's command line in it, and no network. */
+export async function toolBed(): Promise<ToolBed> {
+  const root = mkdtempSync(join(tmpdir(), "wd-tp-"));
+  const image = await prepareImage(join(root, "cache"));
+  let runs = 0;
+  return {
+    measure: (agent, stack) => measured(join(root, `r${runs++}`), image, agent, stack),
+    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
+  };
+}
+
+async function measured(
+  root: string,
+  image: Image,
+  agent: DrivenAgent,
+  { files, servers = [], denied = {} }: Stack,
+): Promise<ToolPlane> {
+  const at = (name: string) => join(root, name);
+  for (const name of ["home", "workspace", "outside", "posts", "kit"]) mkdirSync(at(name), { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(at(path)), { recursive: true });
+    writeFileSync(at(path), content);
+  }
+  const found = await findCommandLine(agent, { home: at("home"), directories: AGENT_DIRECTORIES });
+  if (found.status === "absent") throw new Error(found.reason);
+  const mounts: Mount[] = [
+    { kind: "tmpfs", path: "/tmp", sizeMiB: 64 },
+    { kind: "bind", source: at("home"), path: HOME, mode: "rw" },
+    { kind: "bind", source: at("workspace"), path: WORKSPACE, mode: "rw" },
+    { kind: "bind", source: at("outside"), path: "/srv/outside", mode: "rw" },
+    { kind: "bind", source: at("posts"), path: "/.agents/posts", mode: "ro" },
+    ...(await makeKit(at("kit"), [found.commandLine])),
+    ...found.commandLine.mounts,
+  ];
+  const give = (path: string) => giveTo(path, UID, UID);
+  for (const name of ["home", "workspace", "outside"]) give(at(name));
+  chmodSync(root, 0o711);
+  const signal = AbortSignal.timeout(140_000);
+  const driver = bubblewrapDriver({ runDirectory: at("run") });
+  const deniedPaths = Object.entries(denied).map(([rule, path]) => ({
+    rule,
+    path: path.replace(/^home/, HOME).replace(/^workspace/, WORKSPACE),
+    host: at(path),
+  }));
+  let plane: ToolPlane | undefined;
+  const limits = { memoryMiB: 2048, cpus: 2, pids: 512 };
+  await live(driver, { image, signal, cycle: "tools" }, { mounts, limits }, async ({ sandbox, broker }) => {
+    plane = await measureAgent(
+      {
+        run: (order, timeoutMs) =>
+          broker.run({
+            run: { program: "tools", args: [] },
+            env: {},
+            cwd: "/",
+            stdin: JSON.stringify(order),
+            timeoutMs,
+            outputBytesMax: 4 * 1024 * 1024,
+          }),
+        processes: { status: "seen", pid: sandbox.pid },
+        env: { HOME },
+        places: [
+          { name: "workspace", path: WORKSPACE, host: at("workspace") },
+          { name: "home", path: HOME, host: at("home") },
+          { name: "outside", path: "/srv/outside", host: at("outside") },
+        ],
+        posts: { path: "/.agents/posts", host: at("posts") },
+        give: (path) => {
+          give(dirname(path));
+          give(path);
+        },
+        listen: (path) => standInSocket(path, () => undefined),
+      },
+      found.commandLine,
+      { deniedPaths, servers },
+    );
+  });
+  if (plane === undefined) throw new Error("nothing was measured");
+  return plane;
+}
