@@ -1,5 +1,6 @@
 import { abstractSocket } from "./cross-boundary/abstract-socket.ts";
 import { desktopSocket } from "./cross-boundary/desktop-socket.ts";
+import { engineEndpoint } from "./cross-boundary/engine-endpoint.ts";
 import { engineSocket } from "./cross-boundary/engine-socket.ts";
 import { hostIpc, hostUts } from "./cross-boundary/host-namespaces.ts";
 import { unixSocket } from "./cross-boundary/unix-socket.ts";
@@ -24,11 +25,24 @@ import { writeAndExecute } from "./filesystem/write-and-execute.ts";
 import { gitEnvironment } from "./memory/git-environment.ts";
 import { persistencePath } from "./memory/persistence-path.ts";
 import { trustFile, trustFileCreatable } from "./memory/trust-file.ts";
+import { addressForm } from "./network/address-form.ts";
+import { dataFlow } from "./network/data-flow.ts";
+import { dnsChannel } from "./network/dns-channel.ts";
+import { dnsResolution } from "./network/dns-resolution.ts";
+import { egressMap } from "./network/egress-map.ts";
+import { hostGateway } from "./network/host-gateway.ts";
 import { hostNetworkNamespace } from "./network/host-network-namespace.ts";
+import { kubernetesApi } from "./network/kubernetes-api.ts";
 import { loopbackListener } from "./network/loopback-listener.ts";
+import { metadataResponder } from "./network/metadata-responder.ts";
+import { neighbour } from "./network/neighbour.ts";
 import { networkInterface } from "./network/network-interface.ts";
 import { networkRoute } from "./network/network-route.ts";
+import { outboundOther } from "./network/outbound-other.ts";
+import { outboundTcp } from "./network/outbound-tcp.ts";
 import { proxyEnvironment } from "./network/proxy-environment.ts";
+import { proxyIgnored } from "./network/proxy-ignored.ts";
+import { relay } from "./network/relay.ts";
 import type { Check } from "./probe.ts";
 import { addressRandomisation } from "./process/address-randomisation.ts";
 import { capability, runtimeDefault } from "./process/capability.ts";
@@ -122,6 +136,20 @@ export const CHECKS: readonly Check[] = [
   engineSocket,
   unixSocket,
   desktopSocket,
+  dnsResolution,
+  dnsChannel,
+  outboundTcp,
+  dataFlow,
+  outboundOther,
+  addressForm,
+  proxyIgnored,
+  metadataResponder,
+  hostGateway,
+  engineEndpoint,
+  neighbour,
+  kubernetesApi,
+  egressMap,
+  relay,
   workspaceLink,
   trustFile,
   trustFileCreatable,

@@ -1,6 +1,7 @@
 import type { Category, Observation } from "../observation.ts";
 import type { Facts } from "./facts.ts";
 import type { Ground } from "./ground.ts";
+import type { Tried } from "./network/try.ts";
 import type { ProbeRequest } from "./request.ts";
 
 /**
@@ -8,7 +9,8 @@ import type { ProbeRequest } from "./request.ts";
  *
  * It observes and does nothing else. It asks for the type and the permissions of a file, connects to a socket and
  * closes at once, and reads tables the kernel makes. It never reads what a secret or credential file holds, never
- * mounts, writes, signals or starts anything, and never calls the kernel blindly.
+ * mounts, writes, signals or starts anything, and never calls the kernel blindly. Only where its owner says that a simulated
+ * internet stands around the sandbox does it send something, a token and no more.
  *
  * How a row is to be read:
  *
@@ -57,6 +59,8 @@ export type Context = {
   facts: Facts;
   /** The environment that is being measured: this process's own. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** What became of the attempts to send something out, by id; begun before the first check. Absent where none are made. */
+  tried?: Promise<ReadonlyMap<string, Tried>>;
 };
 
 /** One check's share of time; what is slower is not measured. Milliseconds. */

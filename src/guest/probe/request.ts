@@ -29,8 +29,29 @@ export type ProbeRequest = {
     /** /proc/sys/kernel/random/boot_id of the host: another one inside means another kernel. */
     bootId?: string;
   };
+  /** The simulated internet around the sandbox, in which everything that is sent arrives at a sink of ours; without one nothing is sent. */
+  network?: NetworkRequest;
   /** Whether the owner loaded a seccomp filter; when what is seen differs, the row is `contradictory`. */
   seccompExpected?: "filter" | "none";
+};
+
+export type NetworkRequest = {
+  /** Hex; of this one measurement. */
+  nonce: string;
+  /** Of one attempt. */
+  timeoutMs: number;
+  /** A domain whose every name is the sink's to answer. */
+  zone: string;
+  gateway: string;
+  neighbour: string;
+  /** An address on the internet, and a resolver that the sandbox was not given. */
+  outside: string;
+  foreignResolver: string;
+  /** Absent where the sandbox has no IPv6. */
+  outside6?: string;
+  foreignResolver6?: string;
+  /** Names that the stack's own policy lets through its proxy. */
+  allowed: string[];
 };
 
 export const REQUEST_CHARACTERS_MAX = 256 * 1024;
@@ -56,6 +77,26 @@ export function parseRequest(text: string): ProbeRequest {
     isDeep: given["isDeep"] === true,
     host: { namespaces, ...optional("bootId", host["bootId"]) },
     ...seccomp(given["seccompExpected"]),
+    ...(given["network"] === undefined ? {} : { network: network(record(given["network"], "network")) }),
+  };
+}
+
+function network(given: Record<string, unknown>): NetworkRequest {
+  const text = (key: string) => string(given[key], `network.${key}`);
+  const timeoutMs = given["timeoutMs"];
+  if (typeof timeoutMs !== "number" || !(timeoutMs > 0))
+    throw new TypeError("network.timeoutMs: a number is expected");
+  return {
+    nonce: text("nonce"),
+    timeoutMs,
+    zone: text("zone"),
+    gateway: text("gateway"),
+    neighbour: text("neighbour"),
+    outside: text("outside"),
+    foreignResolver: text("foreignResolver"),
+    ...optional("outside6", given["outside6"]),
+    ...optional("foreignResolver6", given["foreignResolver6"]),
+    allowed: strings(given["allowed"] ?? [], "network.allowed"),
   };
 }
 

@@ -1,10 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CheckRun, ProbeReport } from "../observation.ts";
 import { CHECKS } from "./all.ts";
 import { controlCheck } from "./control.ts";
 import { pathAccess } from "./deep/path-access.ts";
 import { gatherFacts } from "./facts.ts";
+import { inheritedDescriptor } from "./filesystem/inherited-descriptor.ts";
 import { finish } from "./finish.ts";
 import { type Ground, kernel } from "./ground.ts";
+import { everyTry } from "./network/everyTry.ts";
+import { tryAll } from "./network/tried.ts";
 import { CHECK_MS_MAX, type Check, type Context, PROBE_MS_MAX, ROWS_MAX, type Row } from "./probe.ts";
 import type { ProbeRequest } from "./request.ts";
 import { notMeasured } from "./row.ts";
@@ -29,11 +33,17 @@ export async function runProbe(input: Input): Promise<Answer> {
   const startedMs = nowMs();
   const ground = input.ground ?? kernel;
   const facts = await gatherFacts(ground, input.request, input.environment);
-  const context: Context = { request: input.request, ground, facts, environment: input.environment };
+  const context: Context = {
+    request: input.request,
+    ground,
+    facts,
+    environment: input.environment,
+  };
   const runs: { check: Check; rows: Row[]; run: CheckRun }[] = [];
   let isHanging = false;
   const deep = input.request.isDeep ? [pathAccess] : [];
   for (const check of [controlCheck, ...(input.checks ?? CHECKS), ...deep]) {
+    if (!LOOKS_AT_ITSELF.includes(check) && context.tried === undefined) await beginTries(context);
     const leftMs = PROBE_MS_MAX - (nowMs() - startedMs);
     const timeoutMs = check.bounds?.timeoutMs ?? Math.min(CHECK_MS_MAX, leftMs);
     const outcome = timeoutMs <= 0 ? OUT_OF_TIME : await runOne(check, context, timeoutMs);
@@ -52,6 +62,21 @@ export async function runProbe(input: Input): Promise<Answer> {
     },
     isHanging,
   };
+}
+
+/** Before there are sockets of ours that they would see. */
+const LOOKS_AT_ITSELF: readonly Check[] = [controlCheck, inheritedDescriptor];
+const HEAD_START_MS = 60;
+
+/**
+ * Under way while the other checks run: what is held back takes its whole time to say nothing. What is let through is through
+ * after the head start, and the checks do not slow it down.
+ */
+async function beginTries(context: Context): Promise<void> {
+  const { network, isPassive } = context.request;
+  if (network === undefined || isPassive) return;
+  context.tried = tryAll(everyTry(network), network, context);
+  await Promise.race([context.tried, sleep(HEAD_START_MS, undefined, { ref: false })]);
 }
 
 type Outcome =

@@ -1,0 +1,78 @@
+import type { Context, Row, Seen } from "../probe.ts";
+import { absent, CONTROL, denied, notMeasured, reachable } from "../row.ts";
+import { attempt } from "./attempt.ts";
+import { proxyOf } from "./proxy.ts";
+import type { SimulatedInternet, Tried, Try } from "./try.ts";
+
+/** Every attempt of one measurement, all at once, so that together they take as long as the slowest. */
+export async function tryAll(
+  tries: readonly Try[],
+  internet: SimulatedInternet,
+  context: Pick<Context, "environment" | "request">,
+): Promise<ReadonlyMap<string, Tried>> {
+  const proxy = proxyOf(context);
+  const tried = tries.map(async (one) => [one.id, await attempt(one, { internet, proxy })] as const);
+  return new Map(await Promise.all(tried));
+}
+
+/**
+ * The rows of one check. They are the inside's word alone: whoever keeps the simulated internet holds them against what
+ * arrived at the sink.
+ */
+export async function seenBy(
+  context: Context,
+  check: string,
+  triesOf: (internet: SimulatedInternet) => readonly Try[],
+): Promise<Seen> {
+  const { network } = context.request;
+  if (network === undefined || context.tried === undefined)
+    return { rows: [notMeasured(check, check, "no simulated internet stands around this place")] };
+  const tried = await context.tried;
+  const tries = triesOf(network);
+  if (tries.length === 0) return { rows: [absent(check, check, "nothing of the kind is declared")] };
+  return { rows: tries.map((one) => rowOf(one, tried.get(one.id))) };
+}
+
+function rowOf(one: Try, tried: Tried | undefined): Row {
+  const { id, subject } = one;
+  if (tried === undefined) return notMeasured(id, subject, "it was not tried");
+  switch (tried.status) {
+    case "answered":
+      return reachable(id, subject, ["connect"], "our sink answered");
+    case "other":
+      return notMeasured(id, subject, `something else answered${tried.by === "" ? "" : `: ${tried.by}`}`);
+    case "refused":
+      // Of this process itself, and no word about the way.
+      if (OUT_OF_ROOM.has(tried.errno)) return notMeasured(id, subject, `${tried.errno}, no socket could be had`);
+      return denied(id, subject, CONTROL.connect, refusal(tried.errno));
+    case "silent":
+      return denied(id, subject, CONTROL.connect, "no answer in time");
+    case "refused-by-proxy":
+      return denied(id, subject, CONTROL.connect, `refused by the proxy, ${tried.code}`);
+    case "unresolved":
+      return notMeasured(id, subject, `the name was not resolved: ${tried.code}`);
+    case "destination-error":
+      return notMeasured(id, subject, `the proxy did not get to the destination: ${tried.code}`);
+    case "unable":
+      return notMeasured(id, subject, tried.reason);
+  }
+}
+
+const OUT_OF_ROOM: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EAFNOSUPPORT"]);
+
+function refusal(errno: string): string {
+  switch (errno) {
+    case "ENETUNREACH":
+    case "EHOSTUNREACH":
+    case "EADDRNOTAVAIL":
+      return `${errno}, there is no way there`;
+    case "EACCES":
+    case "EPERM":
+      return `${errno}, a filter or a route that prohibits`;
+    case "ECONNREFUSED":
+    case "ECONNRESET":
+      return `${errno}, refused on the way`;
+    default:
+      return errno;
+  }
+}
