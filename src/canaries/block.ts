@@ -28,8 +28,8 @@ export function blockLength(alphabet: string): number {
 
 export type Sealer = {
   seal(block: Block, startedAt: Date): bigint;
-  /** Those of the numbers that are a block of this key. */
-  openAll(sealed: readonly bigint[]): { index: number; block: Block }[];
+  /** Those of the numbers that are a block of this key: BLOCK_BYTES each, one behind the other. */
+  openAll(sealed: Buffer): { index: number; block: Block }[];
 };
 
 const VERSION = 1n;
@@ -50,28 +50,19 @@ export function sealer(masterKey: Uint8Array): Sealer {
       return toBigInt(cipher.update(toBytes(plain)));
     },
     openAll(sealed) {
-      const closed = Buffer.alloc(sealed.length * BLOCK_BYTES);
-      for (const [index, number] of sealed.entries()) putNumber(closed, index * BLOCK_BYTES, number);
-      const opened = decipher.update(closed);
+      const opened = decipher.update(sealed);
       const found: { index: number; block: Block }[] = [];
-      for (let index = 0; index < sealed.length; index++) {
-        const at = index * BLOCK_BYTES;
+      for (let at = 0; at < opened.length; at += BLOCK_BYTES) {
         // Looked at as bytes: nearly none is one.
         if ((opened[at] ?? 0) >> 4 !== Number(VERSION) || opened.readUInt32BE(at + 12) !== 0) continue;
-        if ((sealed[index] ?? 0n) >> 128n !== 0n) continue;
-        found.push({ index, block: blockOf(toBigInt(opened.subarray(at, at + BLOCK_BYTES))) });
+        found.push({ index: at / BLOCK_BYTES, block: blockOf(toBigInt(opened.subarray(at, at + BLOCK_BYTES))) });
       }
       return found;
     },
   };
 }
 
-const BLOCK_BYTES = 16;
-
-function putNumber(to: Buffer, at: number, number: bigint): void {
-  to.writeBigUInt64BE((number >> 64n) & 0xffffffffffffffffn, at);
-  to.writeBigUInt64BE(number & 0xffffffffffffffffn, at + 8);
-}
+export const BLOCK_BYTES = 16;
 
 function blockOf(plain: bigint): Block {
   return {
@@ -89,24 +80,33 @@ export function writeNumber(value: bigint, alphabet: string, length: number): st
   return text;
 }
 
-/** undefined when a character is not of the alphabet. Read in pieces that fit into a number: big ones are slow. */
-export function readNumber(text: string, alphabet: string): bigint | undefined {
-  let value = 0n;
-  for (let from = 0; from < text.length; from += PIECE_DIGITS) {
-    const digits = Math.min(PIECE_DIGITS, text.length - from);
-    let piece = 0;
-    for (let at = from; at < from + digits; at++) {
-      const digit = alphabet.indexOf(text.charAt(at));
-      if (digit < 0) return undefined;
-      piece = piece * alphabet.length + digit;
-    }
-    value = value * BigInt(alphabet.length ** digits) + BigInt(piece);
-  }
-  return value;
+/** For reading what `writeNumber` wrote, without a big number: those are slow. */
+export type Digits = { base: number; length: number; valueOf: Uint8Array };
+
+export function digitsOf(alphabet: string): Digits {
+  const valueOf = new Uint8Array(256).fill(NO_DIGIT);
+  for (const [value, digit] of Buffer.from(alphabet).entries()) valueOf[digit] = value;
+  return { base: alphabet.length, length: blockLength(alphabet), valueOf };
 }
 
-/** 62 to the power of 8 is less than 2 to the power of 53. */
-const PIECE_DIGITS = 8;
+export const NO_DIGIT = 255;
+const LIMBS = BLOCK_BYTES / 4;
+
+/** Reads the block that begins at `at` into four words, the highest first. False when a character is no digit, or there are more than 128 bits. */
+export function readBlock(text: Uint8Array, at: number, { base, length, valueOf }: Digits, to: Uint32Array): boolean {
+  to.fill(0);
+  for (let i = at; i < at + length; i++) {
+    let carry = valueOf[text[i] ?? 0] ?? NO_DIGIT;
+    if (carry === NO_DIGIT) return false;
+    for (let limb = LIMBS - 1; limb >= 0; limb--) {
+      const product = (to[limb] ?? 0) * base + carry;
+      to[limb] = product;
+      carry = Math.floor(product / 2 ** 32);
+    }
+    if (carry > 0) return false;
+  }
+  return true;
+}
 
 const CYCLE_ID = /^c(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-([0-9a-f]{6})$/;
 const IS_HASHED = 1n << 35n;

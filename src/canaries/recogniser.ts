@@ -13,10 +13,13 @@ const SIGHTINGS_MAX = 1000;
 const budgetFor = (length: number): Budget => ({
   bytes: 32 * length + 8 * 1024 * 1024,
   streams: STREAMS_MAX,
+  probes: STREAMS_MAX + length / PROBE_EVERY_BYTES,
   isSpent: false,
 });
-/** Gzip streams in one text that are opened; a hostile one holds their first bytes a million times. */
+/** Compressed streams in one text that are opened; a hostile one holds a million. */
 const STREAMS_MAX = 256;
+/** In random bytes, read in every way, something begins like one of them about every eight thousand. */
+const PROBE_EVERY_BYTES = 1024;
 
 /**
  * Finds fakes in any bytes, however they are written: plain, base64 at each alignment, hex, URL or JSON escapes, HTML entities,

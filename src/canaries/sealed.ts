@@ -1,4 +1,4 @@
-import { BASE62, blockLength, HEX, LETTERS, readNumber, sealer } from "./block.ts";
+import { BASE62, BLOCK_BYTES, type Digits, digitsOf, HEX, LETTERS, NO_DIGIT, readBlock, sealer } from "./block.ts";
 import type { Sighting } from "./canaries.ts";
 import { fakeId } from "./fakes.ts";
 import { KINDS } from "./kinds/all.ts";
@@ -7,7 +7,10 @@ import type { Shape } from "./shape.ts";
 export type SealedSighting = Omit<Sighting, "encoding" | "offset">;
 
 /** Digits that a vendor's prefix ends in, or a prefix with no separator: the block begins after them. */
-const GLUED = /^(?:AIza|51|dapi|A[KS]IA)/;
+const GLUED = ["AIza", "51", "dapi", "AKIA", "ASIA"].map((prefix) => Buffer.from(prefix));
+
+const LETTERS_AND_DIGITS = digitsOf(BASE62);
+const ALPHABETS = [LETTERS_AND_DIGITS, ...[LETTERS, HEX, HEX.toUpperCase()].map(digitsOf)];
 
 /**
  * Finds sealed blocks of this key without knowing the fakes: at the beginning of every run of 22 or more letters and digits,
@@ -16,44 +19,56 @@ const GLUED = /^(?:AIza|51|dapi|A[KS]IA)/;
 export function sealedFinder(masterKey: Uint8Array) {
   const blocks = sealer(masterKey);
   return (bytes: Buffer, shape: Shape, onHit: (sighting: SealedSighting, at: number) => void): void => {
-    const candidates = candidatesIn(bytes, shape);
-    if (candidates.length === 0) return;
+    const { places, sealed } = candidatesIn(bytes, shape);
+    if (places.length === 0) return;
     let foundIn = -1;
-    for (const { index, block } of blocks.openAll(candidates.map(({ sealed }) => sealed))) {
-      const candidate = candidates[index];
-      if (candidate === undefined || candidate.run === foundIn) continue;
-      foundIn = candidate.run;
+    for (const { index, block } of blocks.openAll(sealed)) {
+      const { run = -1, at = 0 } = places[index] ?? {};
+      if (run === foundIn) continue;
+      foundIn = run;
       const kind = KINDS.find((kind) => kind.code === block.kind)?.name ?? "unknown";
-      const id = fakeId(masterKey, block.cycle, block.serial);
-      onHit({ fakeId: id, kind, file: "unknown", cycle: block.cycle }, candidate.at);
+      onHit({ fakeId: fakeId(masterKey, block.cycle, block.serial), kind, file: "unknown", cycle: block.cycle }, at);
     }
   };
 }
 
-type Candidate = { sealed: bigint; at: number /** Where its run begins. */; run: number };
+type Candidates = { places: { at: number /** Where its run begins. */; run: number }[]; sealed: Buffer };
 
 /** Letters and digits are among the characters of base64, so that only those stretches are read. */
-function candidatesIn(bytes: Buffer, { base64 }: Shape): Candidate[] {
-  const found: Candidate[] = [];
-  for (let i = 0; i < base64.length; i += 2) {
-    const from = base64[i] ?? 0;
-    for (const match of bytes.toString("latin1", from, base64[i + 1]).matchAll(/[0-9A-Za-z]{22,}/g)) {
-      const run = from + match.index;
-      for (const [skip, alphabet] of readings(match[0])) {
-        const sealed = readNumber(match[0].slice(skip, skip + blockLength(alphabet)), alphabet);
-        if (sealed !== undefined) found.push({ sealed, at: run + skip, run });
-      }
+function candidatesIn(bytes: Buffer, { base64 }: Shape): Candidates {
+  const places: Candidates["places"] = [];
+  const words: number[] = [];
+  const block = new Uint32Array(BLOCK_BYTES / 4);
+  const read = (run: number, at: number, end: number, digits: Digits) => {
+    if (end - at < digits.length || !readBlock(bytes, at, digits, block)) return;
+    places.push({ at, run });
+    for (const word of block) words.push(word);
+  };
+  for (const [start, end] of runsIn(bytes, base64)) {
+    for (const digits of ALPHABETS) read(start, start, end, digits);
+    for (const prefix of GLUED) {
+      if (standsAt(bytes, prefix, start)) read(start, start + prefix.length, end, LETTERS_AND_DIGITS);
     }
   }
-  return found;
+  const sealed = Buffer.allocUnsafe(words.length * 4);
+  for (const [i, word] of words.entries()) sealed.writeUInt32BE(word, i * 4);
+  return { places, sealed };
 }
 
-function* readings(run: string): Generator<[skip: number, alphabet: string]> {
-  yield [0, BASE62];
-  const glued = GLUED.exec(run)?.[0].length ?? 0;
-  if (glued > 0 && run.length >= glued + 22) yield [glued, BASE62];
-  if (run.length < 23) return;
-  if (/^[A-Za-z]{23}/.test(run)) yield [0, LETTERS];
-  if (/^(?:[0-9a-f]{32}|[0-9A-F]{32})/.test(run))
-    yield [0, run.startsWith(run.toLowerCase().slice(0, 32)) ? HEX : HEX.toUpperCase()];
+function standsAt(bytes: Buffer, prefix: Buffer, at: number): boolean {
+  return bytes[at] === prefix[0] && bytes.subarray(at, at + prefix.length).equals(prefix);
+}
+
+/** Of letters and digits, as long as the shortest block or longer. */
+function* runsIn(bytes: Buffer, stretches: readonly number[]): Generator<[start: number, end: number]> {
+  const { length, valueOf } = LETTERS_AND_DIGITS;
+  for (let i = 0; i < stretches.length; i += 2) {
+    const last = stretches[i + 1] ?? 0;
+    let start = stretches[i] ?? 0;
+    for (let at = start; at <= last; at++) {
+      if (at < last && valueOf[bytes[at] ?? 0] !== NO_DIGIT) continue;
+      if (at - start >= length) yield [start, at];
+      start = at + 1;
+    }
+  }
 }

@@ -1,4 +1,4 @@
-/** Where in some bytes an encoding can begin at all: told in one pass, so that plain text is not read a second time. */
+/** Where in some bytes an encoding can begin at all, so that plain text is not read a second time. */
 export type Shape = {
   /** Where stretches of 16 or more characters of base64, either alphabet, begin and end: start, end, start, end, … */
   base64: number[];
@@ -6,43 +6,42 @@ export type Shape = {
   hex: number[];
   /** Is there a percent sign, a backslash or an ampersand? */
   hasEscapes: boolean;
-  /** Is there a byte that gzip streams begin with? */
-  hasMagic: boolean;
 };
 
 const RUN_MIN = 16;
 
-const BASE64 = 1;
-const HEX = 2;
-const ESCAPE = 4;
-const MAGIC = 8;
-const CLASS = new Uint8Array(256);
-for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
-  CLASS[character.charCodeAt(0)] = BASE64;
-for (const character of "0123456789abcdefABCDEF :")
-  CLASS[character.charCodeAt(0)] = (CLASS[character.charCodeAt(0)] ?? 0) | HEX;
+const BASE64 = classOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
+const HEX = classOf("0123456789abcdefABCDEF :");
 
-for (const character of "%\\&") CLASS[character.charCodeAt(0)] = ESCAPE;
-CLASS[0x1f] = MAGIC;
+export function shapeOf(bytes: Buffer): Shape {
+  const hasEscapes = bytes.includes("%") || bytes.includes("\\") || bytes.includes("&");
+  return { base64: runsOf(BASE64, bytes), hex: runsOf(HEX, bytes), hasEscapes };
+}
 
-export function shapeOf(bytes: Uint8Array): Shape {
-  const base64: number[] = [];
-  const hex: number[] = [];
+function classOf(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of Buffer.from(characters, "latin1")) table[byte] = 1;
+  return table;
+}
+
+/**
+ * The stretches of one class. None is shorter than RUN_MIN, so a look back from where one would end at the earliest skips
+ * whatever comes before the first byte that is not of it: of text in words about every third byte is looked at.
+ */
+function runsOf(ofClass: Uint8Array, bytes: Uint8Array): number[] {
+  const runs: number[] = [];
   const { length } = bytes;
-  let kinds = 0;
-  let base64Start = 0;
-  let hexStart = 0;
-  for (let at = 0; at <= length; at++) {
-    const kind = at === length ? 0 : (CLASS[bytes[at] ?? 0] ?? 0);
-    kinds |= kind;
-    if ((kind & BASE64) === 0) {
-      if (at - base64Start >= RUN_MIN) base64.push(base64Start, at);
-      base64Start = at + 1;
+  for (let start = 0; start + RUN_MIN <= length; ) {
+    let back = start + RUN_MIN - 1;
+    while (back >= start && ofClass[bytes[back] ?? 0] === 1) back--;
+    if (back >= start) {
+      start = back + 1;
+      continue;
     }
-    if ((kind & HEX) === 0) {
-      if (at - hexStart >= RUN_MIN) hex.push(hexStart, at);
-      hexStart = at + 1;
-    }
+    let end = start + RUN_MIN;
+    while (end < length && ofClass[bytes[end] ?? 0] === 1) end++;
+    runs.push(start, end);
+    start = end + 1;
   }
-  return { base64, hex, hasEscapes: (kinds & ESCAPE) !== 0, hasMagic: (kinds & MAGIC) !== 0 };
+  return runs;
 }

@@ -11,6 +11,7 @@ import { recogniser } from "./recogniser.bench.ts";
 import { rounds } from "./rounds.bench.ts";
 import { starts } from "./start.bench.ts";
 import { stopping } from "./stop.bench.ts";
+import { watch } from "./watch.bench.ts";
 
 /** In the order in which they are run. */
 export const benches: readonly Bench[] = [
@@ -25,5 +26,6 @@ export const benches: readonly Bench[] = [
   probe,
   ledger,
   recogniser,
+  watch,
   cycle,
 ];

@@ -96,7 +96,9 @@ test("hostile text full of escapes is searched in bounded time", () => {
 test("a text that holds more to decode than is worth decoding is not called searched", () => {
   const magic = Buffer.from([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3]);
   const started = performance.now();
-  const many = finder.inspect(Buffer.concat([Buffer.alloc(2_000_000, magic), gzipSync(planted[0]?.value ?? "")]));
+  const many = finder.inspect(
+    Buffer.concat([Buffer.alloc(2_000_000, gzipSync("x")), gzipSync(planted[0]?.value ?? "")]),
+  );
   expect(many).toEqual({ sightings: [], isWhole: false });
   expect(performance.now() - started).toBeLessThan(5_000);
   expect(finder.inspect(Buffer.concat([magic, gzipSync(planted[0]?.value ?? "")]))).toMatchObject({
@@ -108,10 +110,10 @@ test("a text that holds more to decode than is worth decoding is not called sear
 });
 
 test("a fake cut in two by chunks is found once, with its place in the stream", () => {
-  const stream = searchStream(finder, 256);
+  const stream = searchStream(finder);
   const text = Buffer.from(`${"-".repeat(1000)}${planted[2]?.value}${"-".repeat(1000)}`);
   const found = [];
-  for (let at = 0; at < text.length; at += 17) found.push(...stream.push(text.subarray(at, at + 17)));
+  for (let at = 0; at < text.length; at += 17) found.push(...stream.push(text.subarray(at, at + 17)).sightings);
   expect(found).toMatchObject([{ fakeId: planted[2]?.id, offset: 1000 }]);
 });
 
