@@ -1,0 +1,53 @@
+import { type Mount, STRICT } from "../../sandbox/sandbox.ts";
+import { hostFacts } from "../baseline.ts";
+import { type Carrier, type Measurement, measure, requestOf } from "../probe.ts";
+import type { Stage } from "./stage.ts";
+import { HOME, type Room, type Stance, type Twin, WORKSPACE } from "./twin.ts";
+
+const HARDENED: Room = {
+  mounts: [{ kind: "tmpfs", path: "/tmp", sizeMiB: 64 }],
+  confinement: STRICT,
+  uid: 1000,
+  gid: 1000,
+  env: { PATH: "/bin:/usr/bin", HOME },
+};
+
+/** The rooms of a twin and of its sibling, with what their stage holds made. */
+export async function roomsOf(twin: Twin, stage: Stage): Promise<{ sibling: Room; weak: Room }> {
+  const sibling = over(HARDENED, (await twin.given?.(stage)) ?? {});
+  return { sibling, weak: over(sibling, await twin.weaken(stage, sibling)) };
+}
+
+function over(room: Room, { mounts = [], confinement, env, uid = room.uid }: Stance): Room {
+  const paths = new Set(mounts.map(({ path }) => path));
+  return {
+    mounts: [...room.mounts.filter(({ path }) => !paths.has(path)), ...mounts],
+    confinement: { ...room.confinement, ...confinement },
+    env: { ...room.env, ...env },
+    uid,
+    gid: uid,
+  };
+}
+
+/** The rows of the inventory in which the two differ, because of the mounts that the twin was given: they say no more than that. */
+export function inventoryOf({ sibling, weak }: { sibling: Room; weak: Room }): string[] {
+  const modes = new Map(sibling.mounts.map((mount) => [mount.path, modeOf(mount)]));
+  return weak.mounts
+    .filter((mount) => modes.get(mount.path) !== modeOf(mount))
+    .map(({ path }) => `mount:${shown(path)}`);
+}
+
+function modeOf(mount: Mount): string {
+  return mount.kind === "bind" ? mount.mode : mount.kind;
+}
+
+/** As the probe writes a path in an id. */
+function shown(path: string): string {
+  if (path.startsWith(`${WORKSPACE}/`)) return path.slice(WORKSPACE.length + 1);
+  return path.startsWith(`${HOME}/`) ? `~${path.slice(HOME.length)}` : path;
+}
+
+/** Asks the probe inside, as a target's. */
+export async function askRoom(carry: Carrier): Promise<Measurement> {
+  return measure(carry, requestOf({ vantage: "target", home: HOME, workspace: WORKSPACE, host: await hostFacts() }));
+}

@@ -1,0 +1,80 @@
+import { bound, writable } from "./mounts.ts";
+import type { Stage } from "./stage.ts";
+import { HOME, type Stance, type Twin, WORKSPACE } from "./twin.ts";
+
+/** One file of a read-only workspace or home that is read-write in the twin. */
+function obeyed(name: string, place: string, weak: string): Twin {
+  const path = place.startsWith("~/") ? `${HOME}${place.slice(1)}` : `${WORKSPACE}/${place}`;
+  return writableAt({ name, weak, path, shown: place, make: (stage) => stage.file("made up") });
+}
+
+/** The same of a directory. */
+function obeyedDirectory(name: string, place: string, weak: string): Twin {
+  return writableAt({ name, weak, path: `${WORKSPACE}/${place}`, shown: place, make: (stage) => stage.tree() });
+}
+
+type Place = { name: string; weak: string; path: string; shown: string; make: (stage: Stage) => string };
+
+function writableAt({ name, weak, path, shown, make }: Place): Twin {
+  return {
+    name,
+    category: "memory",
+    weak,
+    given: (stage) => bound(path, make(stage)),
+    weaken: (_, sibling) => writable(sibling, path),
+    flips: [`trust-file:${shown}`],
+    alongside: { [`host-mount:${shown}`]: "it comes from outside", [`host-mount:${path}`]: "it comes from outside" },
+    open: [`host-mount:${shown}`, `host-mount:${path}`],
+  };
+}
+
+/** What starts by itself in a later session, kept after this one. */
+function starts(name: string, place: string, weak: string, make: (stage: Stage) => string): Twin {
+  const path = `${HOME}/${place}`;
+  return {
+    name,
+    category: "memory",
+    weak,
+    given: (stage): Stance => bound(path, make(stage)),
+    weaken: (_, sibling) => writable(sibling, path),
+    flips: [`persistence-path:~/${place}`],
+    alongside: { [`host-mount:~/${place}`]: "it comes from outside" },
+    open: [`host-mount:~/${place}`],
+  };
+}
+
+export const MEMORY: readonly Twin[] = [
+  obeyedDirectory("git-hooks", ".git/hooks", "Git's hooks can be written"),
+  obeyed("git-settings", ".git/config", "Git's settings can be written"),
+  obeyed("agent-settings", ".claude/settings.json", "the agent's own permissions can be written"),
+  obeyed("tool-servers", ".mcp.json", "the list of MCP servers can be written"),
+  obeyed("editor-tasks", ".vscode/tasks.json", "the editor's tasks can be written"),
+  obeyedDirectory("pipeline", ".github/workflows", "CI workflows can be written"),
+  obeyed("own-policy", ".devcontainer/devcontainer.json", "the next sandbox's own definition can be written"),
+  obeyed("instructions", "~/.claude/CLAUDE.md", "the agent's standing instructions can be written"),
+  {
+    name: "settings-creatable",
+    category: "memory",
+    weak: "the agent's settings are not there and can be made",
+    given: (stage) => bound(`${WORKSPACE}/.claude`, stage.tree()),
+    weaken: (_, sibling) => writable(sibling, `${WORKSPACE}/.claude`),
+    flips: ["trust-file-creatable:.claude/settings.json"],
+    alongside: {
+      "trust-file-creatable:.claude/settings.local.json": "of the same directory",
+      "trust-file-creatable:.claude/commands": "of the same directory",
+      "trust-file-creatable:.claude/agents": "of the same directory",
+      "trust-file-creatable:.claude/skills": "of the same directory",
+      "host-mount:.claude": "it comes from outside",
+    },
+    open: ["host-mount:.claude"],
+  },
+  starts("shell-start", ".bashrc", "the shell's start-up file can be written", (stage) => stage.file("")),
+  starts("user-programs", ".local/bin", "programs can be put in the user's PATH", (stage) => stage.tree()),
+  {
+    name: "git-variable",
+    category: "memory",
+    weak: "a variable names a program that Git runs",
+    weaken: () => ({ env: { GIT_EXTERNAL_DIFF: "/workspace/diff" } }),
+    flips: ["git-environment:GIT_EXTERNAL_DIFF"],
+  },
+];
