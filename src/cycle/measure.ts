@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { GuestFailed } from "../egress/egress.ts";
+import { type Gateway, GuestFailed } from "../egress/egress.ts";
 import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
@@ -10,7 +10,9 @@ import { labWithinTarget, type Subset } from "../probe/subset.ts";
 import { faithful } from "./faithful.ts";
 import type { Ground } from "./ground.ts";
 import type { Room } from "./rooms.ts";
+import { type SelfTest, selfTest } from "./selfTest.ts";
 import type { Target } from "./target.ts";
+import { withoutUnproved } from "./unproved.ts";
 
 const PROBE_TIMEOUT_MS = 20_000;
 const REPORT_BYTES_MAX = 4 * 1024 * 1024;
@@ -26,14 +28,16 @@ export type Measured = {
   target: View;
   lab: View;
   subset: Subset;
+  /** Whether the checks are seen to open where the door stands open. */
+  selfTest: SelfTest;
   /** The target's own report as it came, for the comparison with the second one. */
   asMeasured: ProbeReport;
 };
 
-/** Host baseline, target and lab, and whether the lab stays within the target. Throws when a probe's answer is refused. */
-export async function measureAll(ground: Ground, target: Target, lab: Room): Promise<Measured> {
+/** Host baseline, weak twins, target and lab, and whether the lab stays within the target. Throws when a probe's answer is refused. */
+export async function measureAll(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<Measured> {
   const { image, config, signal } = ground;
-  const [baseline, targetView, labView] = await Promise.all([
+  const [baseline, targetView, labView, selfTested] = await Promise.all([
     hostBaseline({
       bundle: { node: process.execPath, probe: join(image.guest, "probe.mjs") },
       home: config.stack.home,
@@ -42,14 +46,17 @@ export async function measureAll(ground: Ground, target: Target, lab: Room): Pro
     }),
     measureRoom(ground, target),
     measureRoom(ground, lab),
+    selfTest(ground, gateway),
   ]);
   if (baseline.status === "refused") throw new Error(`the probe on the host: ${baseline.reason}`);
   const subset = labWithinTarget(labView.report, targetView.report, []);
   refuseWiderLab(subset);
+  const proved = (view: View) => withoutUnproved(compared(view, baseline.report), selfTested.unproved);
   return {
-    target: faithful(target, compared(targetView, baseline.report)),
-    lab: compared(labView, baseline.report),
+    target: faithful(target, proved(targetView)),
+    lab: proved(labView),
     subset,
+    selfTest: selfTested,
     asMeasured: targetView.report,
   };
 }

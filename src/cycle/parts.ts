@@ -36,7 +36,7 @@ export type Parts = {
   lab(clone: Copy, gateway: Gateway): Promise<Lab>;
   preflight(clone: Copy, gateway: Gateway, lab: Lab): Promise<Preflight>;
   target(clone: Copy, gateway: Gateway): Promise<Target>;
-  measure(target: Target, lab: Lab): Promise<Measured>;
+  measure(target: Target, lab: Lab, gateway: Gateway): Promise<Measured>;
   drill(clone: Copy, target: Target, gateway: Gateway): Promise<DrillOutcome[]>;
   audit(clone: Copy, stack: Studied): Promise<Audit>;
   research(lab: Lab, measured: Measured, audit: Audit): Promise<Research>;
@@ -81,7 +81,7 @@ export function realParts(ground: Ground): Parts {
       return await preflight(ground, gateway, scratch, clone.drillFake);
     },
     target: async (clone, gateway) => openTarget(ground, gateway, clone, await declaredOf(clone)),
-    measure: (target, lab) => measureAll(ground, target, lab),
+    measure: (target, lab, gateway) => measureAll(ground, gateway, target, lab),
     drill: (clone, target, gateway) => drillTripwires(ground, gateway, target, clone),
     async audit(clone, { discovered }) {
       const { agents } = config.stack;

@@ -5,6 +5,7 @@ import { sha256Hex } from "../base/hash.ts";
 import { oneLine } from "../base/text.ts";
 import type { DrillOutcome } from "../decoys/decoys.ts";
 import type { Gateway } from "../egress/egress.ts";
+import { sourceCoverage, usesOf } from "../egress/source/freshness.ts";
 import type { Reconciled } from "../findings/reconcile.ts";
 import type { CheckRun } from "../guest/observation.ts";
 import { boundaryOf } from "../probe/boundary.ts";
@@ -18,6 +19,7 @@ import type { Copy } from "./copy.ts";
 import { driftOfCycle } from "./drift.ts";
 import { egressTable } from "./egress.ts";
 import { FOREIGN_CHECK } from "./foreign.ts";
+import { sourcesIn } from "./gateway.ts";
 import type { Ground } from "./ground.ts";
 import type { Judged } from "./judge.ts";
 import type { Measured, View } from "./measure.ts";
@@ -102,7 +104,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
       isWeak: lab.isWeak,
     },
     subset: subsetOf(measured),
-    preflight: preflight.rows,
+    preflight: [...preflight.rows, ...measured.selfTest.rows],
     killDrillMs: preflight.killDrillMs,
     clone: {
       replaced: clone.replaced.map(({ file, kind, place, by }) => ({ file, kind, place, by })),
@@ -135,6 +137,7 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
       })),
       end: research.end.status === "finished" ? "finished" : `${research.end.status}: ${research.end.reason}`,
       notes: research.candidates.filter(({ note }) => note !== "").map(({ weakness, note }) => ({ weakness, note })),
+      ...sourcesOf(research, clock.now()),
       spent: results.gateway.spent(),
       malformed: research.refused + Object.values(results.gateway.refused()).reduce((sum, n) => sum + n, 0),
     },
@@ -144,6 +147,18 @@ function reportOf(ground: Ground, results: Results, checkpoint: string): Report 
     ledger: { leaves: ledger.size(), checkpoint },
     timings: stepper.timings,
   };
+}
+
+/** Ids and quotations are a source's words, and stay inert wherever they are shown. */
+function sourcesOf(
+  { asked, read, unfounded, candidates }: Research,
+  now: Date,
+): Pick<Report["research"], "sources" | "readings" | "citations"> {
+  const sources = usesOf(asked, now).filter(({ asOf, failed, unfit }) => asOf !== null || failed + unfit > 0);
+  const citations = candidates.flatMap(({ weakness, citations: cited }) =>
+    cited.map((citation) => ({ weakness, ...citation })),
+  );
+  return { sources, readings: { ...read, unfounded }, citations };
 }
 
 function subsetOf({ subset }: Measured): Report["subset"] {
@@ -182,8 +197,8 @@ function boundary(from: "target" | "lab", view: View, ground: Ground): BoundaryR
   };
 }
 
-/** Every check of every vantage, and a row for each backend that did not answer, each thing declared and not repeated, each file not read. */
-function coverageOf({ missing }: Ground, { measured, audit, judged, target, stack }: Results): CheckRun[] {
+/** Every check of every vantage, and a row for each backend that did not answer, each thing declared and not repeated, each file not read, each source. */
+function coverageOf(ground: Ground, { measured, audit, judged, target, stack, research }: Results): CheckRun[] {
   const declared = target.plan.notRepeated.map(({ what, why }) => ({
     check: `declared: ${what}`.slice(0, 100),
     category: "cross-boundary" as const,
@@ -191,7 +206,7 @@ function coverageOf({ missing }: Ground, { measured, audit, judged, target, stac
     status: "skipped" as const,
     reason: why.slice(0, 400),
   }));
-  const backends = missing.map(({ kind, reason }) => ({
+  const backends = ground.missing.map(({ kind, reason }) => ({
     check: `backend: ${kind}`,
     category: "cross-boundary" as const,
     from: "host" as const,
@@ -208,11 +223,18 @@ function coverageOf({ missing }: Ground, { measured, audit, judged, target, stac
   return [
     ...measured.target.checks,
     ...measured.lab.checks,
+    ...measured.selfTest.checks,
     ...audit.checks,
     ...judged.checks.filter(({ check }) => check === FOREIGN_CHECK),
     ...backends,
     ...declared,
     ...unreadable,
+    ...sourceCoverage(
+      sourcesIn(ground.stateDir),
+      ground.config.clamav.socket ?? null,
+      research.asked,
+      ground.clock.now(),
+    ),
   ];
 }
 
