@@ -150,7 +150,14 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
         confinement,
         ...(opening.settings === undefined ? {} : { settings: opening.settings }),
       },
-      { stateDir, clock, signal, watchdog, onCertificate: (certificate) => ground.onCertificate(certificate) },
+      {
+        stateDir,
+        clock,
+        signal,
+        watchdog,
+        egress: gateway,
+        onCertificate: (certificate) => ground.onCertificate(certificate),
+      },
     );
     try {
       sandbox.alsoLook(() => gatewayLook(gateway, sandbox.name));

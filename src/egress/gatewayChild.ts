@@ -20,7 +20,7 @@ export type GatewayChild = {
    * ends before.
    */
   ask(message: (id: number) => ToGateway, socket?: Socket): Promise<void>;
-  /** SIGKILL: its sockets are closed by the kernel, whatever it was doing. Idempotent. */
+  /** SIGTERM, at which it closes its sockets before all else, and soon SIGKILL, whatever it was doing. Idempotent. */
   kill(): void;
 };
 
@@ -30,6 +30,9 @@ export type ChildStart = { status: "started"; child: GatewayChild } | { status: 
 export const HEAP = ["--max-semi-space-size=4", "--max-old-space-size=512"];
 
 const PRINTED_MAX = 8 * 1024;
+
+/** For a process whose loop is free many times what it needs to close its sockets. */
+const GRACE_MS = 25;
 
 /**
  * Forks the gateway process and waits until it is ready. The model's key goes over IPC: the arguments and the environment
@@ -62,7 +65,13 @@ export async function startChild(setup: Setup, signal: AbortSignal): Promise<Chi
   // A message to a process that is gone is lost; that it is gone is what `exited` says.
   const send = (message: ToGateway, socket?: Socket) =>
     void process.send(message, socket, undefined, () => undefined);
-  const kill = () => void process.kill("SIGKILL");
+  let deadline: NodeJS.Timeout | undefined;
+  const kill = () => {
+    if (deadline !== undefined) return;
+    process.kill("SIGTERM");
+    deadline = setTimeout(() => process.kill("SIGKILL"), GRACE_MS);
+  };
+  void exited.then(() => clearTimeout(deadline));
   signal.addEventListener("abort", kill, { once: true });
   send({ type: "setup", setup });
   const reason = await Promise.race([start.promise, exited]);

@@ -10,6 +10,7 @@ import { admittedGuest } from "./admitted.ts";
 import { keptConnections } from "./connections.ts";
 import { controlLink } from "./controlLink.ts";
 import type { Alarm } from "./egress.ts";
+import { endAtOnce } from "./endAtOnce.ts";
 import { serveFlow } from "./flow.ts";
 import { guestCaps } from "./guestCaps.ts";
 import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
@@ -30,8 +31,8 @@ import { openWatch } from "./watch/openWatch.ts";
  * The gateway as a process of its own, forked by `gateway.ts`. It holds the policy, the model's key and the log, and ends
  * when CONTROL does: without its parent there is nobody to answer to, so it dies at once rather than in order.
  */
-const die = () => process.kill(process.pid, "SIGKILL");
-process.once("disconnect", die);
+process.once("disconnect", endAtOnce);
+process.once("SIGTERM", endAtOnce);
 // A terminal's Ctrl-C goes to every process; it is CONTROL that then cuts this one.
 process.on("SIGINT", () => undefined);
 process.once("message", (first) => {
@@ -51,7 +52,7 @@ function tell(message: FromGateway): void {
 
 function start(setup: Setup): void {
   // What is under way is cut, too, and nobody else has to be well for that. What the kernel has taken already still goes out.
-  if (setup.stateDir !== null) watchLatch(setup.stateDir, die);
+  if (setup.stateDir !== null) watchLatch(setup.stateDir, endAtOnce);
   const guests = new Map<string, { desk: TaskDesk; drop(): void }>();
   const link = controlLink(tell);
   const { canaryHosts } = setup;
@@ -181,7 +182,7 @@ function sealOf({ stateDir, onHit }: Setup): ((why: string) => void) | null {
     } catch (thrown) {
       if (!(thrown instanceof OperatorError)) throw thrown;
     } finally {
-      die();
+      endAtOnce();
     }
   };
 }

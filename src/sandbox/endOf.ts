@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { CUT_MS } from "../stop/cutFirst.ts";
 import { appendEntry } from "../stop/journal.ts";
 import { killRegistered } from "../stop/registered.ts";
 import { type Certificate, certify } from "./certificate.ts";
@@ -15,7 +16,17 @@ export type Made = {
   looks: (() => Look)[];
 };
 
-export type EndOptions = { stateDir: string; clock: Clock; onCertificate(certificate: Certificate): void };
+export type EndOptions = {
+  stateDir: string;
+  clock: Clock;
+  /** Aborted: it is ended by the kill switch. */
+  signal: AbortSignal;
+  egress?: Egress;
+  onCertificate(certificate: Certificate): void;
+};
+
+/** What its bytes leave by. */
+export type Egress = { /** Resolves when it is closed. Idempotent. */ cut(reason: string): Promise<void> };
 
 /** A kill that has not come back by then is left to `destroy`, which knows other routes. */
 const KILL_DEADLINE_MS = 3_000;
@@ -31,6 +42,7 @@ export async function endOf(
   options: EndOptions,
 ): Promise<Certificate> {
   const { stateDir, clock } = options;
+  const failures = await cutBefore(options);
   const { life, doubts } = lifeOf(name, atBirth, clock.now());
   const alsoLook = () => [...channelLook(sandbox), ...looks.map((one) => one()), ...doubts];
   const runDirectory = runDirectoryOf(stateDir);
@@ -41,7 +53,7 @@ export async function endOf(
     attempt("kill", async () => sandbox?.kill() ?? driver.destroy(name)),
     attempt("kill by the journal", async () => killRegistered({ ...life, hints: sandbox?.hints ?? {} })),
   ];
-  const failures = (await Promise.all(routes)).flat();
+  failures.push(...(await Promise.all(routes)).flat());
   let certificate = await look();
   const isSilent = certificate.looks.some((one) => one.status === "not-looked");
   if (certificate.status !== "destroyed" && !isSilent) {
@@ -61,6 +73,12 @@ export async function endOf(
     aliveUntil: life.aliveUntil.toISOString(),
   });
   return certificate;
+}
+
+/** By the switch, egress is cut before anything is killed: see cutFirst.ts. An end for another reason leaves it to the others. */
+async function cutBefore({ signal, egress }: EndOptions): Promise<Look[]> {
+  if (!signal.aborted || egress === undefined) return [];
+  return attempt("cut egress", () => egress.cut("stopped"), CUT_MS);
 }
 
 /** Nothing keeps it from being killed, not even that nobody can look (no descriptor left): then the certificate says so. */
@@ -83,9 +101,9 @@ function channelLook(sandbox: Sandbox | undefined): Look[] {
 }
 
 /** A kill that failed or hangs is no verdict: the looks are. It is kept to be shown beside them when they find something. */
-async function attempt(what: string, end: () => Promise<void>): Promise<Look[]> {
+async function attempt(what: string, end: () => Promise<void>, deadlineMs = KILL_DEADLINE_MS): Promise<Look[]> {
   const late = Promise.withResolvers<string>();
-  const timer = setTimeout(() => late.resolve(`had not ended after ${KILL_DEADLINE_MS} ms`), KILL_DEADLINE_MS);
+  const timer = setTimeout(() => late.resolve(`had not ended after ${deadlineMs} ms`), deadlineMs);
   const outcome = await Promise.race([end().then(() => "", messageOf), late.promise]);
   clearTimeout(timer);
   return outcome === "" ? [] : [{ what, status: "left", evidence: outcome }];

@@ -2,8 +2,11 @@ import type { Clock } from "../base/clock.ts";
 import { asStopped, OperatorError, Stopped, throwIfStopped } from "../base/errors.ts";
 import { appendEntry, openEntries, readJournal } from "../stop/journal.ts";
 import { readLatch } from "../stop/latch.ts";
+import { netnsOf } from "../stop/netns.ts";
+import { killProcess } from "../stop/processes.ts";
+import type { ProcessId } from "../stop/stop.ts";
 import { type Certificate, doubtsOf } from "./certificate.ts";
-import { endOf, type Made } from "./endOf.ts";
+import { type Egress, endOf, type Made } from "./endOf.ts";
 import { lifeAtBirth } from "./life.ts";
 import type { Driver, Look, Sandbox, SandboxSpec } from "./sandbox.ts";
 
@@ -19,12 +22,16 @@ export type Provisioned = Sandbox &
     end(): Promise<Certificate>;
     /** Adds a row to the certificate: of something that hangs on the sandbox without being in it, and must have ended with it. */
     alsoLook(look: () => Look): void;
+    /** A process of ours that was started for it, in its own network namespace or ours: it is in the journal from now on, ends with the sandbox, and is looked for. */
+    adopt(helper: ProcessId): void;
   };
 
 export type ProvisionOptions = {
   stateDir: string;
   clock: Clock;
   signal: AbortSignal;
+  /** What it will be joined to: the switch cuts that before it kills. */
+  egress?: Egress;
   /** Without one that lives and answers, nothing is made. */
   watchdog: { isAlive(): boolean | Promise<boolean> };
   /** Told of each certificate, also that of a create which failed. */
@@ -125,6 +132,19 @@ function recordBirth(
   return { processes, netns: hints.netns ?? [] };
 }
 
+function withHelper(
+  { stateDir, clock }: ProvisionOptions,
+  { name, cycle }: SandboxSpec,
+  { driver, hints = {} }: Sandbox,
+  { life, helper }: { life: Made["life"]; helper: ProcessId },
+): NonNullable<Made["life"]> {
+  const processes = [...(life?.processes ?? []), helper];
+  const netns = [...new Set([...(life?.netns ?? []), ...[netnsOf(helper.pid) ?? []].flat()])];
+  const at = clock.now().toISOString();
+  appendEntry(stateDir, { kind: "born", cycle, name, driver, processes, hints: { ...hints, netns }, at });
+  return { processes, netns };
+}
+
 function held(
   driver: Driver,
   spec: SandboxSpec,
@@ -152,6 +172,10 @@ function held(
     stderrTail: () => sandbox.stderrTail(),
     kill: () => sandbox.kill(),
     alsoLook: (look) => void made.looks.push(look),
+    adopt(helper) {
+      if (ending !== undefined) return void killProcess(helper);
+      made.life = withHelper(options, spec, sandbox, { life: made.life, helper });
+    },
     end() {
       isTold = true;
       return begin();

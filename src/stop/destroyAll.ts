@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { cutFirst } from "./cutFirst.ts";
 import { type EngineAnswer, isEnginesOwn, removeContainer } from "./engineRoute.ts";
 import type { OpenEntry } from "./journal.ts";
 import { findProcesses, holdsName, killProcess, type Process } from "./processes.ts";
@@ -25,7 +26,7 @@ const ENGINE_ASKS_MAX = 2;
 const ENGINE_GRACE_MS = 2_000;
 
 /**
- * Cuts egress first, then kills every open sandbox by all routes at once, round after round, until two looks in a row find
+ * Cuts egress first, and alone, then kills every open sandbox by all routes at once, round after round, until two looks in a row find
  * nothing. One look proves nothing: a create that was under way shows itself only in the next.
  */
 export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): Promise<Destruction> {
@@ -39,7 +40,8 @@ export async function destroyAll(readDoomed: () => Doomed, limitMs = LIMIT_MS): 
   let emptyLooks = 0;
   for (let rounds = 1; ; rounds++) {
     const doomed = readDoomed();
-    for (const gateway of doomed.gateways) kill(gateway);
+    if (rounds === 1) await cutFirst(doomed.gateways, kill);
+    else for (const gateway of doomed.gateways) kill(gateway);
     const living = livingProcesses(doomed);
     const isEarly = performance.now() < startedAtMs + ENGINE_GRACE_MS;
     for (const { entry, processes } of living) {

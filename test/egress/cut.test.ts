@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -7,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { Rule } from "../../src/egress/allowlist.ts";
+import type { Gateway } from "../../src/egress/egress.ts";
 import { startGateway } from "../../src/egress/gateway.ts";
 import { setLatch } from "../../src/stop/latch.ts";
 import { isAlive, processId } from "../../src/stop/processes.ts";
@@ -35,28 +37,7 @@ test("in full flow, nothing goes up any more once the latch is set, with nobody 
   const { port } = sink.address() as AddressInfo;
   const stateDir = join(directory, "state");
   mkdirSync(stateDir);
-  const rule = Rule.parse({
-    id: "sink",
-    host: HOST,
-    port,
-    scheme: "http",
-    methods: ["POST"],
-    paths: ["/**"],
-    requestBytesMax: MIB,
-    responseBytesMax: 1,
-    why: "to count what arrives",
-  });
-  const gateway = await startGateway({
-    cycle: "c1",
-    runDirectory: join(directory, "run"),
-    allowlists: [{ version: 1, purpose: "test", rules: [rule] }],
-    canaryHosts: [],
-    pins: [{ host: HOST, address: "127.0.0.1" }],
-    stateDir,
-    onRequest: async () => ({ status: 200, body: {} }),
-    onAlarm: () => undefined,
-    signal: new AbortController().signal,
-  });
+  const gateway = await gatewayTo(port, stateDir);
   const id = processId(gateway.pid);
   const [inside, outside] = await socketPair();
   await gateway.attach({ name: "wd-c1-lab-1", role: "lab", channel: outside });
@@ -83,4 +64,66 @@ test("in full flow, nothing goes up any more once the latch is set, with nobody 
   expect(late).toEqual([]);
   await gateway.cut("the test ended");
   sink.close();
+});
+
+function gatewayTo(port: number, stateDir?: string): Promise<Gateway> {
+  const rule = Rule.parse({
+    id: "sink",
+    host: HOST,
+    port,
+    scheme: "http",
+    methods: ["POST"],
+    paths: ["/**"],
+    requestBytesMax: MIB,
+    responseBytesMax: 1,
+    why: "to count what arrives",
+  });
+  return startGateway({
+    cycle: "c1",
+    runDirectory: join(directory, "run"),
+    allowlists: [{ version: 1, purpose: "test", rules: [rule] }],
+    canaryHosts: [],
+    pins: [{ host: HOST, address: "127.0.0.1" }],
+    ...(stateDir === undefined ? {} : { stateDir }),
+    onRequest: async () => ({ status: 200, body: {} }),
+    onAlarm: () => undefined,
+    signal: new AbortController().signal,
+  });
+}
+
+test("a cut reaches a gateway that does nothing any more", async () => {
+  const gateway = await gatewayTo(9);
+  const id = processId(gateway.pid);
+  process.kill(gateway.pid, "SIGSTOP");
+  await gateway.cut("the test stopped it");
+  expect(id !== undefined && isAlive(id)).toBe(false);
+});
+
+test("who ends at once closes its sockets itself, before the signal that ends it", async () => {
+  let isClosed = false;
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      isClosed = true;
+    });
+    child.kill("SIGTERM");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  // In place of the signal it stands still for ever.
+  const script = `
+    import { connect } from "node:net";
+    import { endAtOnce } from ${JSON.stringify(join(import.meta.dirname, "../../src/egress/endAtOnce.ts"))};
+    process.kill = (pid, name) => {
+      if (pid === process.pid && name === "SIGKILL") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    };
+    process.once("SIGTERM", endAtOnce);
+    connect(${port}, "127.0.0.1").on("error", () => undefined);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
+  const exited = once(child, "exit");
+  await expect.poll(() => isClosed, { timeout: 10_000 }).toBe(true);
+  expect(child.exitCode ?? child.signalCode).toBe(null);
+  child.kill("SIGKILL");
+  expect(await exited).toEqual([null, "SIGKILL"]);
+  server.close();
 });

@@ -51,6 +51,7 @@ export async function killCrowd(driver: Driver, { size, connections }: CrowdSize
         clock: systemClock,
         signal: stop.signal,
         watchdog: { isAlive: () => true },
+        egress: gateway,
         onCertificate: () => undefined,
       });
       sandboxes.push(sandbox);
