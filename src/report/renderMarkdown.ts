@@ -2,6 +2,7 @@ import { count } from "../base/text.ts";
 import type { Finding } from "../findings/finding.ts";
 import { cell, code, fence, table } from "./markdown.ts";
 import { doubts, inOrder, notRun, type Report } from "./report.ts";
+import { readingsText } from "./sourcesRead.ts";
 import { spentText } from "./spent.ts";
 import { changeOf, shortId, type Task, taskOf } from "./task.ts";
 
@@ -156,12 +157,51 @@ function conduct({ drills, research, egress }: Report): string {
     table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire was drilled."),
     `Researcher: ${cell(research.mode)}, ended as: ${cell(research.end)}. ${count(research.candidates, "candidate")} handed in; ${count(research.accepted, "finding")} borne out; ${count(research.refused.length, "claim")} refused.`,
     ...(research.spent === null ? [] : [cell(spentText(research.spent))]),
+    ...sourcesRead(research),
     table(
       ["Sandbox", "Host", "#Allowed", "#Denied", "#Bytes up", "#Bytes down", "Reasons"],
       left,
       "Nothing asked to leave.",
     ),
   ].join("\n\n");
+}
+
+/** Nothing at all when no source was asked for. */
+function sourcesRead({ sources, readings, citations }: Report["research"]): string[] {
+  if (sources.length === 0) return [];
+  const rows = sources.map((row) => [
+    code(row.source),
+    row.fetched,
+    row.notModified,
+    row.copies,
+    row.excerpts,
+    row.failed + row.unfit,
+    row.asOf === null ? "not read" : `${cell(row.asOf.slice(0, 10))}${row.isStale ? " (stale)" : ""}`,
+    cell(row.reason),
+  ]);
+  const cited = citations.map((row) => [
+    code(row.weakness),
+    `${code(row.source)} ${cell(row.document)}`,
+    cell(row.question),
+    cell(row.quote),
+    code(row.sha256.slice(0, 16)),
+  ]);
+  const columns = [
+    "Source",
+    "#Fetched",
+    "#Unchanged",
+    "#From the copy",
+    "#Excerpt",
+    "#Not read",
+    "As of",
+    "Last reason",
+  ];
+  const said = readingsText(readings);
+  return [
+    table(columns, rows, ""),
+    ...(said === "" ? [] : [cell(said)]),
+    ...(cited.length === 0 ? [] : [table(["Weakness", "Document", "Question", "Quotation", "Text"], cited, "")]),
+  ];
 }
 
 function clone({ clone: { replaced, skipped, proof } }: Report): string {

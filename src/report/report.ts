@@ -3,6 +3,7 @@ import { Finding, Fingerprint } from "../findings/finding.ts";
 import { Category, CheckRun, Observation } from "../guest/observation.ts";
 import { Certificate } from "../sandbox/certificate.ts";
 import { SEVERITIES } from "../sources/weaknesses/weakness.ts";
+import { CitationRow, Readings, SourceRow } from "./sourcesRead.ts";
 
 /**
  * The report: one model, stored whole, and one file per format that renders it. Rendering asks nothing of the world, so
@@ -143,6 +144,10 @@ export const Report = z.strictObject({
     end: z.string(),
     /** A model's words; empty when scripted. */
     notes: z.array(z.strictObject({ weakness: z.string(), note: z.string() })),
+    /** Those that were asked for. */
+    sources: z.array(SourceRow),
+    readings: Readings,
+    citations: z.array(CitationRow),
     /** What the model calls cost; null when none cost anything. */
     spent: z
       .strictObject({

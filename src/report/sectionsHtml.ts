@@ -1,6 +1,7 @@
 import { count } from "../base/text.ts";
 import { folded, type Html, h, list, nothing, table } from "./html.ts";
 import { type BoundaryRow, notRun, type Report } from "./report.ts";
+import { sourcesHtml } from "./sourcesHtml.ts";
 import { spentText } from "./spent.ts";
 
 /** The sections about how the report came to be. */
@@ -102,6 +103,7 @@ ${table(["Tripwire", "Alarm", "#Latency", "#Leaf", "Detail"], rang, "No tripwire
 ${count(research.malformed, "message")} of sandboxes were too long, no JSON or of another shape, those of the preflight among them.</p>
 ${research.spent === null ? nothing : h`<p>${spentText(research.spent)}</p>`}
 ${refused.length === 0 ? nothing : folded("Refused claims", list(refused))}
+${sourcesHtml(research)}
 ${notes.length === 0 ? nothing : folded("Notes written by a model, as plain text", h`${notes}`)}
 <h4>What asked to leave</h4>
 ${table(["Sandbox", "Host", "#Allowed", "#Denied", "#Bytes up", "#Bytes down", "Reasons"], left, "Nothing asked to leave.")}`;

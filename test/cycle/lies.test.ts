@@ -10,6 +10,7 @@ import { startGateway } from "../../src/egress/gateway.ts";
 import { type GuestProgram, PROXY_PORT } from "../../src/guest/wire.ts";
 import { measure, requestOf } from "../../src/probe/probe.ts";
 import { Report } from "../../src/report/report.ts";
+import { library } from "../../src/researcher/library.ts";
 import { type Study, study } from "../../src/researcher/study.ts";
 import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/bubblewrap.ts";
 import { type Image, prepareImage } from "../../src/sandbox/image.ts";
@@ -116,7 +117,15 @@ describe("inside a real sandbox", () => {
     );
   const drill = () => touchFromInside(guest, [{ touch: "sentinel-file", path: "/etc/passwd" }], never);
   const research = () => {
-    current = study({ mode: "scripted", model: "", prompt: "", observations: [], weaknesses: CATALOGUE });
+    current = study({
+      mode: "scripted",
+      model: "",
+      prompt: "",
+      readerPrompt: "",
+      library: library(directory),
+      observations: [],
+      weaknesses: CATALOGUE,
+    });
     return current.run(guest, never);
   };
 

@@ -151,6 +151,12 @@ test.each([
   ["broker.weakdoor.internal 17 0 2048 51200", "evil.example 0 2 0 0 host-not-listed"],
   ["cross-boundary 0 3 2 2 rows", "cross-boundary 0 1 0"],
   ["It handed in 5 candidates; the observations bear out 3 findings; 1 claim was refused. 3 messages"],
+  ["nvd 2 1 4 0 0 2026-11-20", "cisa-kev 0 0 0 0 3 not read source-not-scanned no clamd"],
+  [
+    "Documents read by a model without tools: 7, with 5 claims whose quotation was found.",
+    "Refused: 1 readers called a tool",
+    "engine-socket-in-sandbox nvd CVE-2019-5736 describes an attacker who reaches the engine socket",
+  ],
   ["had 67 leaves", "2.4 s, of which 2.1 s inside", "snapshot 120 0 measure 2311 2100"],
   ["gone in 31 ms", "Preflight: 3 traps", "Reversal proved: 6 of 6 steps held"],
   ["destroyed wd-c1-lab-1 (runsc, lab)", "processes by name clean none of 131"],

@@ -110,3 +110,14 @@ test("what opened since the cycle before stands there with who took it on, and w
   expect(text).toMatch(/widened .*host-mount:\/host.*the build writes there until it has moved/);
   expect(text).toContain("What else differs: `kernel`, `agent codex`");
 });
+
+test("what was read, what was not, and what was cited stand in the table of sources; a study that read nothing has none", () => {
+  const markdown = renderMarkdown(sampleReport());
+  expect(markdown).toContain("| `nvd` | 2 | 1 | 4 | 0 | 0 | 2026-11-20 |  |");
+  expect(markdown).toMatch(/\| `cisa-kev` \| 0 \| 0 \| 0 \| 0 \| 3 \| not read \| source-not-scanned no clamd \|/);
+  expect(markdown).toContain("2 claims quoted what does not stand in the document");
+  expect(markdown).toMatch(/`nvd` CVE-2019-5736 \| describes \| an attacker who reaches the engine socket/);
+  const { research, ...rest } = sampleReport();
+  const silent = renderMarkdown({ ...rest, research: { ...research, sources: [], citations: [] } });
+  expect(silent).not.toContain("Last reason");
+});
