@@ -8,6 +8,7 @@ import { decide } from "../egress/decide.ts";
 import { proposalYaml, proposeRules } from "../egress/learn.ts";
 import { egressLogPath, type Flow, readFlows } from "../egress/readLog.ts";
 import { answerFor } from "../egress/reasons.ts";
+import { dayOf } from "../egress/ruleDay.ts";
 import { verifyRecord } from "../egress/verifyRecord.ts";
 import { openStore } from "../store/openStore.ts";
 import { requireState, STATE_OPTIONS } from "./state.ts";
@@ -108,7 +109,7 @@ async function explain(url: string | undefined, values: Values, cwd: string, io:
       authority: method === "CONNECT" ? withPort(authority, scheme) : authority,
       path: path.startsWith("/") ? path : `/${path}`,
     },
-    { isLatched: false, canaryHosts: [], rules: list.rules },
+    { isLatched: false, today: dayOf(systemClock.now()), canaryHosts: [], rules: list.rules },
   );
   if (flag(values, "json")) io.json(decision);
   else if (decision.verdict === "allow")

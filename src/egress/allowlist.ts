@@ -6,6 +6,7 @@ import { complaintOf } from "../config/complaint.ts";
 import { parseYaml } from "../config/yaml.ts";
 import { isPlainName } from "./grammar.ts";
 import { isPathTemplate } from "./path.ts";
+import { dayOf, isExpired } from "./ruleDay.ts";
 
 /**
  * `allowlists/<purpose>.yaml`: capabilities, not hosts. A rule says which host and port may be asked for which paths,
@@ -128,7 +129,7 @@ const RuleKeys = z.strictObject({
     .optional(),
   why: z.string().min(1, "say why it may be reached").max(400),
   owner: z.string().min(1).max(200).optional(),
-  /** Last day it holds, UTC; from the next day on the list does not load. */
+  /** Last day it holds, UTC; from the next day on the list does not load, and where it is loaded the rule allows nothing more. */
   expires: z.iso.date("a day as in 2027-01-31").optional(),
 });
 
@@ -245,9 +246,8 @@ function refuseTwoModes(path: string, list: Allowlist): void {
 }
 
 function refuseExpired(path: string, list: Allowlist, now: Date): void {
-  const today = now.toISOString().slice(0, 10);
   for (const [i, rule] of list.rules.entries()) {
-    if (rule.expires === undefined || rule.expires >= today) continue;
+    if (!isExpired(rule, dayOf(now))) continue;
     throw new OperatorError(
       `${basename(path)}: rules.${i}.expires: ${rule.id} expired on ${rule.expires}`,
       `${rule.owner ?? "its owner"} renews it with a new date, or takes the rule out`,

@@ -4,6 +4,7 @@ import type { Rule } from "./allowlist.ts";
 import type { FormFault, Upgrade } from "./form.ts";
 import { type Authority, type AuthorityFault, parseAuthority } from "./grammar.ts";
 import { matchesTemplate, type PathFault, parseTarget, type Target } from "./path.ts";
+import { isExpired } from "./ruleDay.ts";
 
 /** What is asked, as it came: nothing here has been looked at yet. */
 export type EgressRequest = {
@@ -25,6 +26,8 @@ export type Place = { host: string; port: number };
 
 export type Policy = {
   isLatched: boolean;
+  /** UTC, as in 2027-01-31. */
+  today: string;
   /** Lower-case names that nobody has a reason to ask for; names below them ring too. */
   canaryHosts: readonly string[];
   rules: readonly Rule[];
@@ -43,6 +46,7 @@ export type DenyReason =
   | "role-has-no-outside"
   | "host-not-listed"
   | "port-not-listed"
+  | "rule-expired"
   | FormFault
   | "tunnel"
   | "tunnel-only"
@@ -122,8 +126,17 @@ export function decide(request: EgressRequest, policy: Policy): Decision {
   if (ofHost.length === 0) return deny("host-not-listed");
   const ofPort = ofHost.filter((rule) => rule.port === port);
   if (ofPort.length === 0) return deny("port-not-listed");
-  const found = matchRules(request, ofPort);
+  const found = matchLive(request, ofPort, policy.today);
   return typeof found === "string" ? deny(found) : found;
+}
+
+/** Says that a rule has expired where that is all that keeps it from allowing this. */
+function matchLive(request: EgressRequest, ofPort: readonly Rule[], today: string): Decision | DenyReason {
+  const live = ofPort.filter((rule) => !isExpired(rule, today));
+  if (live.length === 0) return "rule-expired";
+  const found = matchRules(request, live);
+  if (typeof found !== "string" || live.length === ofPort.length) return found;
+  return typeof matchRules(request, ofPort) === "string" ? found : "rule-expired";
 }
 
 function matchRules(request: EgressRequest, ofPort: readonly Rule[]): Decision | DenyReason {

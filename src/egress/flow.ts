@@ -27,6 +27,8 @@ import type { Hit, Looked, Watch } from "./watch/watch.ts";
 export type FlowParts = RingParts & {
   /** As it is at this moment: the latch may have been set since the last look. */
   policy(): LivePolicy;
+  /** By which rules expire; see `ruleDay.ts`. */
+  today(): string;
   spending: Spending;
   /** Under which a credential of others is hashed. */
   hashKey(): Uint8Array;

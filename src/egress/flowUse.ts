@@ -4,6 +4,7 @@ import { type ForeignCredential, foreignCredential } from "./credentials.ts";
 import type { Decision } from "./decide.ts";
 import type { FlowParts } from "./flow.ts";
 import type { LivePolicy } from "./policy.ts";
+import { isExpired } from "./ruleDay.ts";
 import type { Carry } from "./send.ts";
 import type { Used } from "./spending.ts";
 
@@ -28,6 +29,7 @@ export function useOf(decision: Decision, bytesUp: number, parts: FlowParts): Us
 /** What the rule lets through in this cycle and what the sandbox may move in a minute, for each chunk. */
 export function carryOf({ rule }: Decision, guest: AdmittedGuest, parts: FlowParts): Carry {
   return (direction, bytes) => {
+    if (rule !== null && isExpired(rule, parts.today())) return { status: "over", reason: "rule-expired" };
     if (rule !== null && !parts.spending.carry(rule, direction, bytes))
       return { status: "over", reason: "rule-bytes" };
     return { status: "passes", waitMs: guest.caps.carry(bytes) };

@@ -15,9 +15,10 @@ import { serveFlow } from "./flow.ts";
 import { guestCaps } from "./guestCaps.ts";
 import { type FromGateway, type Setup, ToGateway } from "./messages.ts";
 import { modelDesk } from "./model.ts";
-import { livePolicy } from "./policy.ts";
+import { loadedPolicy } from "./policy.ts";
 import { startRecord } from "./record.ts";
 import { ownResolver } from "./resolver.ts";
+import { ruleDay } from "./ruleDay.ts";
 import { openSources } from "./source/open.ts";
 import { spending } from "./spending.ts";
 import type { TaskDesk } from "./tasks.ts";
@@ -56,7 +57,8 @@ function start(setup: Setup): void {
   const guests = new Map<string, { desk: TaskDesk; drop(): void }>();
   const link = controlLink(tell);
   const { canaryHosts } = setup;
-  let live = livePolicy(setup);
+  let live = loadedPolicy(setup);
+  const today = ruleDay(systemClock);
   let hashKey: Uint8Array = randomBytes(32);
   const watch = openWatch();
   const drills = announcedDrills(systemClock);
@@ -66,13 +68,14 @@ function start(setup: Setup): void {
   const authority = authorityAtHand(systemClock);
   const materialMark = randomBytes(16).toString("hex");
   const shared = {
-    policy: () => ({ ...live, isLatched: isLatchSet(setup.stateDir) }),
+    policy: () => ({ ...live, isLatched: isLatchSet(setup.stateDir), today: today() }),
     record: startRecord(setup.logPath, { cycle: setup.cycle }, systemClock),
     nextFlow: () => flows++,
   };
   const parts = {
     ...shared,
     spending: spending(),
+    today,
     hashKey: () => hashKey,
     watch,
     drills,
@@ -148,7 +151,7 @@ function start(setup: Setup): void {
         return tell({ type: "done", id: message.id });
       case "policy": {
         const from = live.hash;
-        live = livePolicy({ ...message, canaryHosts });
+        live = loadedPolicy({ ...message, canaryHosts });
         if (live.hash !== from) {
           parts.record.close({ event: "policy", policyHash: live.hash, status: "changed", from });
         }

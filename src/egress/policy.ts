@@ -16,9 +16,14 @@ export type PolicyParts = {
   secrets: Readonly<Record<string, string>>;
 };
 
-export function livePolicy({ allowlists, canaryHosts, secrets }: PolicyParts): LivePolicy {
+/** All of it that does not change by itself. */
+export function loadedPolicy({
+  allowlists,
+  canaryHosts,
+  secrets,
+}: PolicyParts): Omit<LivePolicy, "isLatched" | "today"> {
   const rules = allowlists.flatMap((list) => list.rules);
-  return { isLatched: false, canaryHosts, rules, secrets, hash: policyHashOf({ allowlists, canaryHosts }) };
+  return { canaryHosts, rules, secrets, hash: policyHashOf({ allowlists, canaryHosts }) };
 }
 
 export function policyHashOf({ allowlists, canaryHosts }: Omit<PolicyParts, "secrets">): string {

@@ -31,7 +31,6 @@ type RefusalReason =
   | "upstream-unreachable"
   | "upstream-broken"
   | "websocket-refused"
-  | "rule-expired"
   | "response-too-long"
   | "response-type-not-listed"
   | "foreign-credential"
@@ -95,6 +94,7 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "tunnel-only": [403, "this host may only be reached through a tunnel from here"],
   "inner-authority-differs": [421, "the host differs from the one that the tunnel was opened to"],
   "inner-scheme": [400, "inside a tunnel everything is asked for by https"],
+  "rule-expired": [403, "this may no longer be reached from here"],
   "method-not-listed": [403, "this method may not be used on this host from here"],
   "path-not-listed": [403, "this path may not be asked for from here"],
   "query-not-listed": [403, "this query may not be asked for from here"],

@@ -22,7 +22,7 @@ const rules = [
 ].map((rule) => Rule.parse({ responseBytesMax: 1_000, why: "a test", ...rule }));
 
 const API = { host: "api.example", port: 443 };
-const policy: Policy = { isLatched: false, canaryHosts: ["canary.example"], rules };
+const policy: Policy = { isLatched: false, today: "2026-06-15", canaryHosts: ["canary.example"], rules };
 
 function ask(over: Partial<EgressRequest>): EgressRequest {
   return { role: "lab", method: "GET", scheme: "https", authority: "api.example", path: "/v1/vulns/7", ...over };

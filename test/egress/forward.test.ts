@@ -223,6 +223,7 @@ describe("names and addresses", () => {
       { role: "lab", method: "GET", scheme: "http", authority: `${HOST}:${host.port}`, path: "/x" },
       {
         isLatched: false,
+        today: "2026-06-15",
         canaryHosts: [],
         rules: [Rule.parse({ responseBytesMax: 9, why: "w", ...rule(host.port) })],
       },

@@ -59,7 +59,7 @@ describe.each(SOURCES.map((source) => [source.id, source] as const))("%s", (id, 
           authority: url.host,
           path: `${url.pathname}${url.search}`,
         },
-        { isLatched: false, canaryHosts: [], rules },
+        { isLatched: false, today: "2026-01-01", canaryHosts: [], rules },
       );
       expect(decision, asked.request.url).toMatchObject({ verdict: "allow" });
       expect(source.rules).toContain(decision.rule?.id);

@@ -57,6 +57,8 @@ export type FlowBenchOptions = {
   seal?: (why: string) => void;
   authority?: () => Promise<AuthorityAtHand>;
   limits?: Partial<TunnelLimits>;
+  /** By which rules expire. */
+  today?: () => string;
 };
 
 export const neverResolved: Resolve = (host) => {
@@ -82,14 +84,17 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
   if (options.fakes !== undefined) watch.fakes(options.fakes, options.masterKey);
   const drills = announcedDrills(systemClock);
   let isLatched = false;
+  const today = options.today ?? (() => "2026-01-01");
   const parts: FlowParts = {
     policy: () => ({
       isLatched,
+      today: today(),
       canaryHosts: options.canaryHosts ?? [],
       rules,
       secrets: options.secrets ?? {},
       hash: "p",
     }),
+    today,
     spending: spending(),
     hashKey: () => Buffer.from("k"),
     watch,

@@ -95,7 +95,14 @@ export function sourceBench(options: {
     sources: options.sources,
     directory: desks,
     fetch: {
-      policy: () => ({ isLatched: false, canaryHosts: ["canary.example"], rules, secrets: {}, hash: "p" }),
+      policy: () => ({
+        isLatched: false,
+        today: "2026-01-01",
+        canaryHosts: ["canary.example"],
+        rules,
+        secrets: {},
+        hash: "p",
+      }),
       vetting: {
         resolve: options.resolve ?? neverResolved,
         pins: options.pins ?? [{ host: HOST, address: "127.0.0.1" }],

@@ -33,7 +33,7 @@ const RULES = [
   { id: "spliced", host: "spliced.example", mode: "splice", requestBytesMax: 9 },
 ].map((rule) => Rule.parse({ responseBytesMax: 1_000, why: "a test", ...rule }));
 const HOST_NAMES = [...new Set(RULES.map(({ host }) => host))];
-const policy: Policy = { isLatched: false, canaryHosts: ["canary.example"], rules: RULES };
+const policy: Policy = { isLatched: false, today: "2026-06-15", canaryHosts: ["canary.example"], rules: RULES };
 
 /** What parsers fall over: of every place in a URL, of other scripts, of terminals, of numbers. */
 const NASTY = Array.from(
