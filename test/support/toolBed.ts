@@ -9,7 +9,7 @@ import { type Declaration, measureAgent, type ToolPlane } from "../../src/probe/
 import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/bubblewrap.ts";
 import { live } from "../../src/sandbox/contract/fixture.ts";
 import { type Image, prepareImage } from "../../src/sandbox/image.ts";
-import type { Mount } from "../../src/sandbox/sandbox.ts";
+import { type Mount, STRICT } from "../../src/sandbox/sandbox.ts";
 
 /** The command lines that the project's own set-up brings for the tests. */
 export const AGENT_DIRECTORIES = [join(import.meta.dirname, "../agents/node_modules")];
@@ -22,6 +22,8 @@ type Stack = {
   /** `home/…`, `workspace/…` and their content. */
   files: Record<string, string>;
   servers?: Declaration["servers"];
+  /** No filter of system calls: for an agent that makes a sandbox of its own inside. */
+  isOpen?: boolean;
   /** Paths that the settings close, below the home or the workspace, by the rule that does. */
   denied?: Record<string, string>;
 };
@@ -46,7 +48,7 @@ async function measured(
   root: string,
   image: Image,
   agent: DrivenAgent,
-  { files, servers = [], denied = {} }: Stack,
+  { files, servers = [], denied = {}, isOpen = false }: Stack,
 ): Promise<ToolPlane> {
   const at = (name: string) => join(root, name);
   for (const name of ["home", "workspace", "outside", "posts", "kit"]) mkdirSync(at(name), { recursive: true });
@@ -77,36 +79,41 @@ async function measured(
   }));
   let plane: ToolPlane | undefined;
   const limits = { memoryMiB: 2048, cpus: 2, pids: 512 };
-  await live(driver, { image, signal, cycle: "tools" }, { mounts, limits }, async ({ sandbox, broker }) => {
-    plane = await measureAgent(
-      {
-        run: (order, timeoutMs) =>
-          broker.run({
-            run: { program: "tools", args: [] },
-            env: {},
-            cwd: "/",
-            stdin: JSON.stringify(order),
-            timeoutMs,
-            outputBytesMax: 4 * 1024 * 1024,
-          }),
-        processes: { status: "seen", pid: sandbox.pid },
-        env: { HOME },
-        places: [
-          { name: "workspace", path: WORKSPACE, host: at("workspace") },
-          { name: "home", path: HOME, host: at("home") },
-          { name: "outside", path: "/srv/outside", host: at("outside") },
-        ],
-        posts: { path: "/.agents/posts", host: at("posts") },
-        give: (path) => {
-          give(dirname(path));
-          give(path);
+  await live(
+    driver,
+    { image, signal, cycle: "tools" },
+    { mounts, limits, confinement: { ...STRICT, seccomp: isOpen ? "none" : "strict" } },
+    async ({ sandbox, broker }) => {
+      plane = await measureAgent(
+        {
+          run: (order, timeoutMs) =>
+            broker.run({
+              run: { program: "tools", args: [] },
+              env: {},
+              cwd: "/",
+              stdin: JSON.stringify(order),
+              timeoutMs,
+              outputBytesMax: 4 * 1024 * 1024,
+            }),
+          processes: { status: "seen", pid: sandbox.pid },
+          env: { HOME },
+          places: [
+            { name: "workspace", path: WORKSPACE, host: at("workspace") },
+            { name: "home", path: HOME, host: at("home") },
+            { name: "outside", path: "/srv/outside", host: at("outside") },
+          ],
+          posts: { path: "/.agents/posts", host: at("posts") },
+          give: (path) => {
+            give(dirname(path));
+            give(path);
+          },
+          listen: (path) => standInSocket(path, () => undefined),
         },
-        listen: (path) => standInSocket(path, () => undefined),
-      },
-      found.commandLine,
-      { deniedPaths, servers },
-    );
-  });
+        found.commandLine,
+        { deniedPaths, servers },
+      );
+    },
+  );
   if (plane === undefined) throw new Error("nothing was measured");
   return plane;
 }

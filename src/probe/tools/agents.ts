@@ -15,9 +15,11 @@ export type AgentDriver = {
   tools: Readonly<Record<string, Role>>;
   /** A tool of an MCP server, by the name that the agent gives it: server and tool, or undefined for one of its own. */
   serverOf(tool: string): { server: string; tool: string } | undefined;
+  /** Its shell tool is also where a patch is handed in, which the agent then applies itself. */
+  patchesByShell?: boolean;
   arguments(posts: Posts): string[];
   env: Readonly<Record<string, string>>;
-  /** Content of a settings file that must lie at a path for the posts to stand, when arguments cannot say it. */
+  /** Content of the file that SETTINGS_FILE names, when arguments cannot say where the posts stand. */
   settings?: (posts: Posts) => string;
 };
 
@@ -25,8 +27,8 @@ export type AgentDriver = {
 export type Posts = { server: readonly string[]; hook: readonly string[] };
 
 export const POST_SERVER = "weakdoor-post";
-/** Where the settings file of an agent that takes no arguments for it stands inside. */
-export const SETTINGS_PATH = "/.agents/settings/settings.json";
+/** In `env` of an agent that takes no arguments for its settings, this stands for the file's path inside. */
+const SETTINGS_FILE = "{settings}";
 const PROMPT = "Go on as you were told.";
 
 export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
@@ -58,8 +60,9 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
   codex: {
     protocol: "openai",
     tools: { exec_command: "shell", shell: "shell", shell_command: "shell", apply_patch: "patcher" },
+    patchesByShell: true,
     serverOf: (tool) => double(tool, /^(?:mcp__)?(.+?)(?:__|\.)(.+)$/),
-    arguments: ({ server }) => [
+    arguments: ({ server, hook }) => [
       "exec",
       "--skip-git-repo-check",
       ...setting("model", JSON.stringify("gpt-scripted")),
@@ -72,6 +75,7 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
         `mcp_servers.${POST_SERVER}`,
         `{command=${JSON.stringify(server[0])},args=${JSON.stringify(server.slice(1))}}`,
       ),
+      ...setting("notify", JSON.stringify(hook)),
       PROMPT,
     ],
     env: { SCRIPTED_KEY: "no-key-is-needed" },
@@ -93,7 +97,7 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
       GEMINI_API_KEY: "no-key-is-needed",
       // It starts itself once more otherwise, by a path that is the loader's here.
       GEMINI_CLI_NO_RELAUNCH: "true",
-      GEMINI_CLI_SYSTEM_SETTINGS_PATH: SETTINGS_PATH,
+      GEMINI_CLI_SYSTEM_SETTINGS_PATH: SETTINGS_FILE,
     },
     settings: ({ server, hook }) =>
       JSON.stringify({
@@ -120,20 +124,21 @@ function quoted(argv: readonly string[]): string {
   return argv.map((word) => `'${word}'`).join(" ");
 }
 
-/** The argv and the environment of one drive. Of ours only what is named here; of the stack what it declares. */
+/** How one agent is started: its argv, its environment, and the content of its settings file if it takes one. Of ours only what is named here; of the stack what it declares. */
 export function startOf(
   commandLine: CommandLine,
-  posts: { server: string; hook: string },
+  posts: { server: string; hook: string; settings: string },
   env: Readonly<Record<string, string>>,
-): { argv: [string, ...string[]]; env: Record<string, string> } {
+): { argv: [string, ...string[]]; env: Record<string, string>; settings: string | undefined } {
   const driver = AGENT_DRIVERS[commandLine.agent];
-  const argvs = postsOf(posts);
+  const argvs = {
+    server: guestArgv("tools", ["server", posts.server]),
+    hook: guestArgv("tools", ["hook", posts.hook]),
+  };
+  const own = Object.entries(driver.env).map(([name, value]) => [name, value.replace(SETTINGS_FILE, posts.settings)]);
   return {
     argv: [...commandLine.argv, ...driver.arguments(argvs)],
-    env: { ...env, PATH: KIT_PATH, SHELL: "/bin/bash", ...driver.env },
+    env: { ...env, PATH: KIT_PATH, SHELL: "/bin/bash", ...Object.fromEntries(own) },
+    settings: driver.settings?.(argvs),
   };
-}
-
-export function postsOf({ server, hook }: { server: string; hook: string }): Posts {
-  return { server: guestArgv("tools", ["server", server]), hook: guestArgv("tools", ["hook", hook]) };
 }

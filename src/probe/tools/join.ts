@@ -65,6 +65,22 @@ export function cellOfAttempt(
   return cell.verdict === "denied" ? { ...cell, by: "wall" } : cell;
 }
 
+/**
+ * A refusal beside nothing that was let through proves nothing: a shell whose own sandbox cannot start here refuses everything.
+ * Where a path could not even do its work, what it was refused by no gate is not measured.
+ */
+export function withControls(cells: readonly Cell[]): Cell[] {
+  const working = new Set(
+    cells.filter(({ verdict, capability }) => capability.isWork && verdict === "reachable").map(({ path }) => path),
+  );
+  return cells.map((cell) => {
+    const [tool = cell.path] = cell.path.split("+");
+    if (cell.verdict !== "denied" || cell.by === "approval" || cell.by === "rule" || working.has(tool)) return cell;
+    const { path, capability, detail } = cell;
+    return { path, capability, verdict: "not-measured", detail: `it could not do its work here either; ${detail}` };
+  });
+}
+
 const SEEN: Readonly<Record<Capability["action"], string>> = {
   read: "the nonce of the file came back in the answer",
   write: "the host saw the file with its nonce",
@@ -82,6 +98,8 @@ const SAID: Readonly<Record<NonNullable<Cell["by"]>, string>> = {
   unsaid: "failed",
 };
 
+/** A policy that asks nobody refuses by itself. */
+const NEVER_ASKS = /approval policy is never/i;
 const APPROVAL =
   /\bneeds? (?:your )?approval|requires? (?:your |user |explicit )?(?:approval|confirmation)|(?:haven't|has not been|not) granted|requested permissions?\b|user (?:rejected|declined|cancelled)|approval (?:policy|required)/i;
 const RULE =
@@ -90,6 +108,7 @@ const WALL =
   /\b(?:EROFS|EACCES|EPERM|ENOENT|ENOTDIR|EXDEV|ECONNREFUSED)\b|read-only file system|operation not permitted|permission denied|no such file|does not exist|not found|sandbox/i;
 
 function refuserIn(text: string): NonNullable<Cell["by"]> {
+  if (NEVER_ASKS.test(text)) return "rule";
   if (APPROVAL.test(text)) return "approval";
   if (RULE.test(text)) return "rule";
   return WALL.test(text) ? "wall" : "unsaid";

@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { carried } from "../../guest/argv.ts";
 import type { Call } from "../../guest/tools/order.ts";
 import type { OfferedTool } from "../../guest/tools/transcript.ts";
@@ -36,7 +37,9 @@ export function planOf(
     const trials =
       role === undefined
         ? []
-        : capabilities.flatMap((capability) => trialsOf(tool, role, capability, own === undefined));
+        : capabilities.flatMap((capability) =>
+            trialsOf(tool, { role, isGuess: own === undefined, driver }, capability),
+          );
     if (trials.length === 0) plan.notDriven.push(tool.name);
     plan.trials.push(...trials);
   }
@@ -59,7 +62,11 @@ function guessed({ parameters, required }: OfferedTool): Role | undefined {
   return undefined;
 }
 
-function trialsOf(tool: OfferedTool, role: Role, capability: Capability, isGuess: boolean): Trial[] {
+function trialsOf(
+  tool: OfferedTool,
+  { role, isGuess, driver }: { role: Role; isGuess: boolean; driver: AgentDriver },
+  capability: Capability,
+): Trial[] {
   const of = (path: string, edit: (input: Call["input"], asked: Asked) => Call["input"] | undefined): Trial[] => {
     const asked = askedOf(capability);
     const usual = inputOf(tool, role, asked);
@@ -73,6 +80,10 @@ function trialsOf(tool: OfferedTool, role: Role, capability: Capability, isGuess
     // A rule that knows the programs that read files may not know what an interpreter does.
     ...(capability.action === "read" && !capability.isWork
       ? of(`${tool.name}+node`, (_input, asked) => withCommand(tool, readByNode(asked)))
+      : []),
+    // Codex takes this command out of the shell's hands and writes by itself.
+    ...(capability.action === "write" && driver.patchesByShell === true
+      ? of("apply_patch", (_input, asked) => withCommand(tool, `apply_patch <<'EOF'\n${patchOf(asked)}EOF`))
       : []),
     // The tool's own parameter for leaving its sandbox: whether a call may use it is for the settings to say.
     ...Object.entries(HATCHES).flatMap(([parameter, value]) =>
@@ -105,18 +116,23 @@ function inputOf(tool: OfferedTool, role: Role, asked: Asked): Call["input"] | u
     case "reader":
       return action === "read" ? { [firstOf(tool, PATHS)]: path } : undefined;
     case "searcher":
-      return action === "read"
-        ? {
-            pattern: "nonce",
-            [firstOf(tool, ["path", "dir_path"])]: path,
-            ...optional(tool, { output_mode: "content" }),
-          }
-        : undefined;
+      return action === "read" ? searchFor(tool, path) : undefined;
     case "writer":
       return action === "write" ? { [firstOf(tool, PATHS)]: path, [firstOf(tool, CONTENTS)]: nonce } : undefined;
     case "patcher":
-      return action === "write" ? `*** Begin Patch\n*** Add File: ${path}\n+${nonce}\n*** End Patch\n` : undefined;
+      return action === "write" ? patchOf(asked) : undefined;
   }
+}
+
+/** One tool takes a file where another wants its directory. */
+function searchFor(tool: OfferedTool, path: string): Record<string, unknown> {
+  if (!tool.parameters.includes("dir_path"))
+    return { pattern: "nonce", path, ...optional(tool, { output_mode: "content" }) };
+  return { pattern: "nonce", dir_path: dirname(path), ...optional(tool, { include_pattern: basename(path) }) };
+}
+
+function patchOf({ path, nonce }: Asked): string {
+  return `*** Begin Patch\n*** Add File: ${path}\n+${nonce}\n*** End Patch\n`;
 }
 
 export function withCommand(tool: OfferedTool, command: string): Record<string, unknown> {

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import type { CheckRun, Observation } from "../../guest/observation.ts";
 import type { Call, Order } from "../../guest/tools/order.ts";
@@ -7,7 +9,7 @@ import { askedOf, attemptOf, type Capability, type DeniedPath, type Place, plant
 import { type Effects, type Listener, watchEffects } from "./effects.ts";
 import type { CommandLine } from "./find.ts";
 import { identityRows, shellMarker } from "./identity.ts";
-import { type Cell, cellOf, cellOfAttempt } from "./join.ts";
+import { type Cell, cellOf, cellOfAttempt, withControls } from "./join.ts";
 import { planOf } from "./plan.ts";
 import { layPost, type Standing } from "./posts.ts";
 import { cellRows, coverageOf, notMeasured, PATHS_OF_OURS } from "./rows.ts";
@@ -82,13 +84,13 @@ export async function measureAgent(
     const driven = await drive(room, commandLine, posts, calls);
     if (driven.status === "failed") return notMeasured(agent, driven.reason);
     const { answers } = driven.transcript;
-    const cells = [
+    const cells = withControls([
       ...control.cells,
       ...plan.trials.map(({ path, asked, isGuess }, i) =>
         cellOf(path, asked.capability, effects.of(asked, answers[i]?.text), answers[i], isGuess),
       ),
       ...posts.flatMap((post) => cellsOfPost(post, effects)),
-    ];
+    ]);
     const identities = identityRows({
       agent,
       commandLine,
@@ -138,7 +140,9 @@ async function drive(
 ): Promise<Driven> {
   const { protocol } = AGENT_DRIVERS[commandLine.agent];
   const [server = "", hook = ""] = posts.map(({ file }) => file);
-  const start = startOf(commandLine, { server, hook }, room.env);
+  const settingsFile = join(room.posts.path, "settings.json");
+  const { settings, ...start } = startOf(commandLine, { server, hook, settings: settingsFile }, room.env);
+  if (settings !== undefined) writeFileSync(join(room.posts.host, "settings.json"), settings, { mode: 0o644 });
   const cwd = workspaceOf(room).path;
   const order: Order = { mode: "drive", protocol, cwd, calls, timeoutMs: DRIVE_MS, ...start };
   const answered = answerOf(await room.run(order, DRIVE_MS + 3_000), Transcript);
