@@ -1,43 +1,194 @@
 import { randomBytes } from "node:crypto";
-import { carried } from "../../src/guest/argv.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errnoOf } from "../../src/base/errors.ts";
+import { carried, guestArgv } from "../../src/guest/argv.ts";
+import type { ProbeReport } from "../../src/guest/observation.ts";
+import { GUEST_DIR } from "../../src/guest/wire.ts";
 import { hostFacts } from "../../src/probe/baseline.ts";
+import { diffReports } from "../../src/probe/diff.ts";
 import { measure, requestOf } from "../../src/probe/probe.ts";
+import type { DriverKind, Mount } from "../../src/sandbox/sandbox.ts";
 import type { ScratchBroker } from "../../src/sandbox/scratchBroker.ts";
-import { type Bed, liveSandbox } from "./bed.ts";
+import { findProcesses } from "../../src/stop/processes.ts";
+import { type Bed, type Live, liveSandbox } from "./bed.ts";
 import { type Bench, type Measured, milliseconds, sideBySide } from "./figure.ts";
 
-/** The whole probe inside, beside a Node that does nothing in the same sandbox. */
+/**
+ * The whole probe inside, beside a Node that does nothing in the same sandbox; the deep one beside find over the same
+ * half a million paths; a comparison of ten thousand rows beside writing them down as JSON.
+ */
 export const probe: Bench = {
   name: "probe",
-  run: async (bed) => [await probeIn("bubblewrap", 300, bed), await probeIn("runsc", 600, bed)],
+  run: async (bed) => [
+    ...(await probeIn("docker-runc", 300, bed)),
+    ...(await probeIn("bubblewrap", 300, bed)),
+    ...(await probeIn("runsc", 600, bed)),
+    ...(await deep(bed)),
+    await diffOfMany(),
+  ],
 };
 
-const RUNS = 7;
+const RUNS = 5;
+const RESIDENT_MIB_MAX = 96;
+const DEEP_MIB_MAX = 256;
+const DEEP_PATHS = 500_000;
+const DEEP_RATIO_MAX = 2;
+const ROWS = 10_000;
+const PROBE_MS = 20_000;
+const DEEP_MS = 90_000;
 
-async function probeIn(kind: "bubblewrap" | "runsc", atMostMs: number, bed: Bed): Promise<Measured> {
+async function probeIn(kind: DriverKind, atMostMs: number, bed: Bed): Promise<Measured[]> {
   await using live = await liveSandbox(await bed.driver(kind), bed.spec(), bed.signal);
-  const { broker } = live;
-  const host = await hostFacts();
-  const probing = () => milliseconds(() => probed(broker, host));
-  const nothing = () => milliseconds(() => broker.run(task({ argv: [...carried("node"), "-e", "0"] })));
+  const request = JSON.stringify(await requested());
+  const probing = () => milliseconds(() => probed(live.broker, request));
+  const nothing = () => milliseconds(() => live.broker.run(task([...carried("node"), "-e", "0"])));
   await probing();
   const figures = await sideBySide(RUNS, probing, nothing);
-  const goal = { text: `at most ${atMostMs} ms`, isMet: (value: number) => value <= atMostMs };
-  return { name: `probe in ${kind}`, unit: "ms", ...figures, goal };
+  const reports = new Set<string>();
+  for (let i = 0; i < RUNS; i++)
+    reports.add(JSON.stringify({ ...(await probed(live.broker, request)), durationMs: 0 }));
+  return [
+    { name: `probe in ${kind}`, unit: "ms", ...figures, goal: atMost(atMostMs, "ms") },
+    {
+      name: `different reports of ${RUNS} in ${kind}`,
+      unit: "",
+      values: [reports.size],
+      baseline: null,
+      goal: atMost(1, ""),
+    },
+    ...(kind === "runsc" ? [] : [await resident(live, kind, request)]),
+  ];
 }
 
-async function probed(broker: ScratchBroker, host: Awaited<ReturnType<typeof hostFacts>>): Promise<void> {
-  const request = requestOf({
+/** Not in gVisor: the host sees the memory of its kernel and not of a process in it. */
+const resident = (live: Live, kind: DriverKind, request: string) =>
+  residentOf(live, { name: `probe's memory in ${kind}`, request, timeoutMs: PROBE_MS, mostMiB: RESIDENT_MIB_MAX });
+
+const requested = async (isDeep = false) =>
+  requestOf({
     vantage: "target",
     home: "/home/dev",
     workspace: "/workspace",
     keyHex: randomBytes(32).toString("hex"),
-    host,
+    host: await hostFacts(),
+    isDeep,
   });
-  const measured = await measure((stdin) => broker.run(task({ program: "probe", args: [] }, stdin)), request);
+
+async function probed(broker: ScratchBroker, request: string, timeoutMs = PROBE_MS): Promise<ProbeReport> {
+  const carry = (stdin: string) => broker.run(task(guestArgv("probe", []), stdin, timeoutMs));
+  const measured = await measure(carry, JSON.parse(request));
   if (measured.status !== "measured") throw new Error(`the probe was refused: ${measured.reason}`);
+  return measured.report;
 }
 
-function task(run: Parameters<ScratchBroker["run"]>[0]["run"], stdin = "") {
-  return { run, env: {}, cwd: "/", stdin, timeoutMs: 20_000, outputBytesMax: 4 * 1024 * 1024 };
+/** The most that it held at any time, as the host's kernel counts it until shortly before its end. */
+async function residentOf(
+  { broker }: Live,
+  { name, request, timeoutMs, mostMiB }: { name: string; request: string; timeoutMs: number; mostMiB: number },
+): Promise<Measured> {
+  const probing = await watched("/probe.mjs", () => probed(broker, request, timeoutMs));
+  const idle = "setTimeout(() => undefined, 300)";
+  const nothing = await watched(idle, () => broker.run(task([...carried("node"), "-e", idle])));
+  return { name, unit: "MiB", values: [probing], baseline: [nothing], goal: atMost(mostMiB, "MiB") };
+}
+
+const LOOK_EVERY_MS = 4;
+
+async function watched(ending: string, work: () => Promise<unknown>): Promise<number> {
+  let mostKib = 0;
+  let pid: number | undefined;
+  const looking = setInterval(() => {
+    pid ??= findProcesses(({ commandLine }) => commandLine.endsWith(ending) && commandLine.startsWith(GUEST_DIR))[0]
+      ?.pid;
+    if (pid !== undefined) mostKib = Math.max(mostKib, highWaterKib(pid));
+  }, LOOK_EVERY_MS);
+  await work().finally(() => clearInterval(looking));
+  if (mostKib === 0) throw new Error(`no process that ends in ${ending} was seen`);
+  return mostKib / 1024;
+}
+
+/** Zero when it has gone. */
+function highWaterKib(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT" || errnoOf(thrown) === "ESRCH") return 0;
+    throw thrown;
+  }
+}
+
+/** The machine's own find stands in the same sandbox. */
+async function deep(bed: Bed): Promise<Measured[]> {
+  const tree = bed.fresh("tree");
+  plant(tree);
+  const ro = (source: string, path: string): Mount => ({ kind: "bind", source, path, mode: "ro" });
+  const mounts = [ro(tree, "/srv"), ro("/usr", "/usr"), ro("/usr/lib", "/lib"), ro("/usr/lib64", "/lib64")];
+  const spec = { ...bed.spec(), mounts };
+  await using live = await liveSandbox(await bed.driver("bubblewrap"), spec, bed.signal);
+  const request = JSON.stringify(await requested(true));
+  const probing = () => milliseconds(() => probed(live.broker, request, DEEP_MS));
+  const finding = () =>
+    milliseconds(async () => {
+      const script = "/usr/bin/find / -readable -o -writable 2>/dev/null | wc -l";
+      const { code, stdout } = await live.broker.run(task(["/bin/sh", "-c", script], "", DEEP_MS));
+      if (code !== 0 || Number(stdout) < DEEP_PATHS)
+        throw new Error(`find ended with ${code} and ${stdout.trim()} paths`);
+    });
+  await finding();
+  const figures = await sideBySide(RUNS, probing, finding);
+  const goal = {
+    text: `at most ${DEEP_RATIO_MAX} x find`,
+    isMet: (_value: number, ratio: number) => ratio <= DEEP_RATIO_MAX,
+  };
+  return [
+    { name: `probe --deep over ${DEEP_PATHS} paths`, unit: "ms", ...figures, goal },
+    await residentOf(live, { name: "probe --deep, memory", request, timeoutMs: DEEP_MS, mostMiB: DEEP_MIB_MAX }),
+  ];
+}
+
+function plant(tree: string): void {
+  const files = 500;
+  for (let d = 0; d < DEEP_PATHS / files; d++) {
+    const directory = join(tree, `${d % 20}`, `${d}`);
+    mkdirSync(directory, { recursive: true });
+    for (let f = 0; f < files; f++) writeFileSync(join(directory, `${f}`), "");
+  }
+}
+
+async function diffOfMany(): Promise<Measured> {
+  const made = (open: number): ProbeReport => ({
+    version: 1,
+    from: "target",
+    boundary: "seccomp",
+    runtime: "x",
+    durationMs: 1,
+    checks: [{ check: "a", category: "filesystem", from: "target", status: "ran", reason: "" }],
+    observations: Array.from({ length: ROWS }, (_, i) => ({
+      id: `a:/some/place/${i}`,
+      category: "filesystem" as const,
+      subject: `place ${i}`,
+      verdict: i % open === 0 ? ("reachable" as const) : ("absent" as const),
+      access: i % open === 0 ? ["read" as const] : [],
+      from: "target" as const,
+      detail: "made for the bench",
+    })),
+  });
+  const [before, after] = [made(3), made(5)];
+  const figures = await sideBySide(
+    RUNS,
+    () => milliseconds(() => diffReports(before, after)),
+    () => milliseconds(() => JSON.stringify([before, after])),
+  );
+  return { name: `diff of ${ROWS} rows`, unit: "ms", ...figures, goal: atMost(1_000, "ms") };
+}
+
+function atMost(most: number, unit: string) {
+  return { text: `at most ${most} ${unit}`.trim(), isMet: (value: number) => value <= most };
+}
+
+function task(argv: readonly string[], stdin = "", timeoutMs = PROBE_MS) {
+  const [program = "", ...args] = argv;
+  const run = { argv: [program, ...args] as [string, ...string[]] };
+  return { run, env: {}, cwd: "/", stdin, timeoutMs, outputBytesMax: 4 * 1024 * 1024 };
 }
