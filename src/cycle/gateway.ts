@@ -40,6 +40,7 @@ export async function openGateway(ground: Ground, messages: Broker, handed: Libr
     onHit: config.watch.onHit,
     onRequest: (request) => messages.onRequest(request),
     onAlarm: ground.onAlarm,
+    onSpent: (spend) => ground.spend.hear(spend),
     onSource(asked) {
       handed.hear(asked);
       const actor = { kind: "gateway", name: "source-fetcher" } as const;

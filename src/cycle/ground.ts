@@ -9,6 +9,7 @@ import type { Image } from "../sandbox/image.ts";
 import type { Driver, DriverKind } from "../sandbox/sandbox.ts";
 import type { Watchdog } from "../stop/startWatchdog.ts";
 import type { Store } from "../store/store.ts";
+import type { SpendLeaf } from "./spend.ts";
 import type { Stepper } from "./step.ts";
 
 /** What a cycle stands on: made once, before the first step, and only read after that. */
@@ -42,6 +43,7 @@ export type Ground = {
   /** A secret of the environment by its name, for the gateway alone. */
   readonly secretOf: (name: string) => string | undefined;
   readonly stepper: Stepper;
+  readonly spend: SpendLeaf;
   /** Every certificate of this cycle, in the order of the ends. */
   readonly certificates: readonly Certificate[];
   readonly onCertificate: (certificate: Certificate) => void;

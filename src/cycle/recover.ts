@@ -8,12 +8,13 @@ import type { Driver } from "../sandbox/sandbox.ts";
 import { homelessIn, missingBackend, refuseUnknownOnes, sweep } from "../sandbox/sweep.ts";
 import { openEntries, readJournal } from "../stop/journal.ts";
 import { liveCycles } from "../stop/startWatchdog.ts";
+import { recoverSpend } from "./spend.ts";
 
 export type RecoverOptions = { drivers: readonly Driver[]; stateDir: string; clock: Clock; ledger: Ledger };
 
 /**
  * What a crash left is ended before anything new begins: sandboxes by the journal and husks that hold no process, with a
- * certificate each, then clones and other files of cycles that no longer live. Refuses to go on while something unknown
+ * certificate each, then what its model calls cost, then clones and other files of cycles that no longer live. Refuses to go on while something unknown
  * bears our label and lives, or while an end could not be shown.
  */
 export async function recover({ drivers, stateDir, clock, ledger }: RecoverOptions): Promise<void> {
@@ -34,7 +35,7 @@ export async function recover({ drivers, stateDir, clock, ledger }: RecoverOptio
   }
   refuseHomelessOnes(drivers, stateDir);
   await refuseUnknownOnes(drivers);
-  removeLeftovers(join(stateDir, "run"));
+  removeLeftovers(join(stateDir, "run"), ledger);
 }
 
 /** What an earlier cycle had at a backend that is not there any more may live on there, and nobody can look. */
@@ -48,10 +49,12 @@ function refuseHomelessOnes(drivers: readonly Driver[], stateDir: string): void 
 }
 
 /** Directories of cycles that do not live: clones with fakes, sockets, logs of a gateway that was killed. */
-function removeLeftovers(runDirectory: string): void {
+function removeLeftovers(runDirectory: string, ledger: Ledger): void {
   const alive = liveCycles();
   for (const entry of readdirSync(runDirectory, { withFileTypes: true })) {
     if (!entry.isDirectory() || !/^c\d{8}-\d{6}-[0-9a-f]{6}$/.test(entry.name) || alive.has(entry.name)) continue;
-    rmSync(join(runDirectory, entry.name), { recursive: true, force: true });
+    const runDir = join(runDirectory, entry.name);
+    recoverSpend({ cycle: entry.name, runDir, ledger });
+    rmSync(runDir, { recursive: true, force: true });
   }
 }

@@ -28,6 +28,7 @@ import { runCycle } from "./cycle.ts";
 import type { Ground } from "./ground.ts";
 import { realParts } from "./parts.ts";
 import { recover } from "./recover.ts";
+import { spendLeaf } from "./spend.ts";
 import { type Progress, stepper } from "./step.ts";
 import { takeLock } from "./turn.ts";
 import type { Written } from "./write.ts";
@@ -142,6 +143,7 @@ async function runOn(
     certificates.push(certificate);
     leaf("sandbox.ended", { sandbox: certificate.sandbox, status: certificate.status, looks: certificate.looks });
   };
+  const spend = spendLeaf({ cycle, runDir, ledger });
   await using watchdog = await startWatchdog({ stateDir, cycle });
   void watchdog.died.then((reason) => stop.now(new Stopped(`the watchdog ended: ${reason}`)));
   try {
@@ -175,6 +177,7 @@ async function runOn(
       drivers: ready,
       missing,
       stepper: steps,
+      spend,
       onCertificate,
       onAlarm: (alarm) => void leaf("alarm.raised", { ...alarm }),
     };
@@ -196,6 +199,7 @@ async function runOn(
     const stopped = isStopped ? asStopped(stop.signal.aborted ? stop.signal.reason : thrown) : undefined;
     const reason = (stopped?.reason ?? messageOf(error)).slice(0, 500);
     record(isStopped ? "stopped" : "failed", { reason }, null);
+    spend.close();
     leaf(isStopped ? "cycle.stopped" : "cycle.failed", { reason });
     await ledger.checkpoint();
     if (isStopped) return { status: "stopped", reason, certificates, stoppedMs: stop.sinceMs() };

@@ -53,12 +53,9 @@ export type Written = { report: Report; directory: string; sha256: string };
 
 /** Composes the model, writes one file per format into `<reports>/<cycle>`, and keeps the egress log beside them. */
 export async function writeReport(ground: Ground, results: Results): Promise<Written> {
-  const { cycle, ledger } = ground;
-  const spent = results.gateway.spent();
-  if (spent !== null) {
-    ledger.append({ kind: "model.spent", actor: { kind: "cycle", name: "cycle" }, cycle, payload: { ...spent } });
-  }
-  const checkpoint = await ledger.checkpoint();
+  // So that the checkpoint that the report prints covers it.
+  ground.spend.close();
+  const checkpoint = await ground.ledger.checkpoint();
   const report = Report.parse(reportOf(ground, results, checkpoint));
   const directory = join(ground.reportsDir, ground.cycle);
   mkdirSync(directory, { recursive: true, mode: 0o755 });

@@ -6,6 +6,8 @@
 export type Budget = {
   reserve(amount: Amount): Reserved;
   spent(): Amount;
+  /** By calls that are under way. */
+  reserved(): Amount;
 };
 
 /** Tokens in and out together, and millionths of the currency unit: a price per million tokens is so many of these per token. */
@@ -39,6 +41,7 @@ export function budgetOf(max: Amount): Budget {
       return { status: "reserved", reservation: { settle } };
     },
     spent: () => ({ ...spent }),
+    reserved: () => ({ ...reserved }),
   };
 }
 

@@ -80,7 +80,7 @@ export type Gateway = {
   drill(sandbox: string, fakeId: string): Promise<void>;
   /** How often each sandbox's output was refused: too long, not JSON, of another shape, or more than is allowed. Denials are not in it. */
   refused(): Readonly<Record<string, number>>;
-  /** What the model calls cost up to now; null before the first that cost something. */
+  /** What the model calls cost up to now, those under way counted as the most they can; null before the first that cost something. */
   spent(): ModelSpend | null;
   /** Aborted once it is cut, or its process has ended. */
   readonly ended: AbortSignal;

@@ -39,6 +39,8 @@ export type GatewayOptions = {
   onRequest(request: GuestRequest): Promise<GuestResponse>;
   /** As with `onRequest`, a throw cuts. */
   onAlarm(alarm: Alarm): void;
+  /** Before each call of the model and after it; see `spent`. As with `onRequest`, a throw cuts. */
+  onSpent?(spend: ModelSpend): void;
   /** Heard before the answer goes inside. As with `onRequest`, a throw cuts. */
   onSource?(asked: SourceAsked): void;
   /** Its abort cuts the gateway. */
@@ -82,7 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const onAbort = () => cutNow("stopped");
   signal.addEventListener("abort", onAbort, { once: true });
   child.listen((message) => {
-    if (message.type === "spent") spent = message.spend;
+    if (message.type === "spent") spent = message.spend.calls > 0 ? message.spend : null;
     void take(message, { child, guests, served, refused, options }).catch(failWith);
   }, failWith);
   void child.exited.then((why) => {
@@ -171,6 +173,7 @@ async function take(message: FromGateway, { child, guests, served, refused, opti
       served.delete(message.sandbox);
       return guests.get(message.sandbox)?.end(message.reason);
     case "spent":
+      return options.onSpent?.(message.spend);
     case "ready":
     case "failed":
     case "done":

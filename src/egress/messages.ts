@@ -135,7 +135,7 @@ export const ToGateway = z.discriminatedUnion("type", [
 export type ToGateway = z.infer<typeof ToGateway>;
 
 const Tokens = z.int().nonnegative();
-const ModelSpent = z.strictObject({
+export const ModelSpent = z.strictObject({
   calls: Tokens,
   unsaid: Tokens,
   inputTokens: Tokens,

@@ -19,28 +19,40 @@ export type Bill = {
 
 const MICROS = 1_000_000;
 
-/** @param onSpent hears what all calls together cost, each time that one of them turned out to cost something. */
+/**
+ * @param onSpent hears what all calls together cost, before each call and after it. A call that is under way counts as one that
+ * did not say: whoever cannot hear the end of it, because everything ended first, has heard the most that it could cost.
+ */
 export function purseOf({ tokensMax, money }: ModelRelay, onSpent: (spend: ModelSpend) => void): Purse {
   const budget = budgetOf({
     tokens: tokensMax,
     micros: money?.max === undefined ? Number.POSITIVE_INFINITY : Math.floor(money.max * MICROS),
   });
   const counts = { calls: 0, unsaid: 0, inputTokens: 0, outputTokens: 0 };
+  let underWay = 0;
   const tell = (): void => {
-    const { tokens, micros } = budget.spent();
-    const spent =
-      money === undefined ? null : { spent: micros / MICROS, max: money.max ?? null, currency: money.currency };
-    onSpent({ ...counts, tokens, tokensMax, money: spent });
+    const { spent, reserved } = { spent: budget.spent(), reserved: budget.reserved() };
+    const micros = spent.micros + reserved.micros;
+    onSpent({
+      ...counts,
+      calls: counts.calls + underWay,
+      unsaid: counts.unsaid + underWay,
+      tokens: spent.tokens + reserved.tokens,
+      tokensMax,
+      money:
+        money === undefined ? null : { spent: micros / MICROS, max: money.max ?? null, currency: money.currency },
+    });
   };
   const settle = (reservation: Reservation, price: ModelPrice | undefined, cost: Parameters<Bill["settle"]>[0]) => {
-    if (cost === "nothing") return reservation.settle({ tokens: 0, micros: 0 });
-    counts.calls++;
+    underWay--;
+    if (cost !== "nothing") counts.calls++;
     if (cost === "unsaid") counts.unsaid++;
-    else {
+    else if (cost !== "nothing") {
       counts.inputTokens += cost.input + cost.cachedInput + cost.cacheWrite;
       counts.outputTokens += cost.output;
     }
-    reservation.settle(cost === "unsaid" ? null : costOf(cost, price));
+    if (cost === "nothing") reservation.settle({ tokens: 0, micros: 0 });
+    else reservation.settle(cost === "unsaid" ? null : costOf(cost, price));
     tell();
   };
   return {
@@ -48,6 +60,8 @@ export function purseOf({ tokensMax, money }: ModelRelay, onSpent: (spend: Model
       const reserved = budget.reserve(largest);
       if (reserved.status === "over") return reserved;
       let isSettled = false;
+      underWay++;
+      tell();
       return {
         status: "open",
         settle(cost) {

@@ -155,7 +155,7 @@ describe.each(PATHS)("a stream of %s", (path) => {
       expect(thrown instanceof AnthropicError || thrown instanceof OpenAIError).toBe(true);
       expect(thrown).toMatchObject({ status: code, message: expect.stringContaining("not now") as string });
       expect((thrown as AnthropicError).headers?.get("retry-after")).toBe("7");
-      expect(spent(gateway)).toBeUndefined();
+      expect(spent(gateway)).toMatchObject({ calls: 0, unsaid: 0, tokens: 0, money: { spent: 0 } });
     },
   );
 });
