@@ -5,7 +5,7 @@ import { oneLine } from "../base/text.ts";
 import { type Gateway, GuestFailed } from "../egress/egress.ts";
 import { type CheckRun, checkOf, type ProbeReport } from "../guest/observation.ts";
 import { TWINS } from "../probe/twins/all.ts";
-import { askRoom, inventoryOf, roomsOf } from "../probe/twins/hardened.ts";
+import { askRoom, inventoryOf, roomsOf, runOf } from "../probe/twins/hardened.ts";
 import { pick } from "../probe/twins/pick.ts";
 import { makeStage } from "../probe/twins/stage.ts";
 import type { Backend, Room, Twin } from "../probe/twins/twin.ts";
@@ -113,7 +113,7 @@ async function look(ground: Ground, gateway: Gateway, driver: Driver, room: Room
         ground.stepper.inSandbox(() =>
           opened.guest.run(
             {
-              run: { program: "probe", args: [] },
+              run: runOf(room),
               env: { ...env },
               cwd: "/",
               stdin,

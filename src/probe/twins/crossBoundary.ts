@@ -1,3 +1,4 @@
+import { companion, IDLE, OF_THE_COMPANION } from "./companion.ts";
 import { bound } from "./mounts.ts";
 import { type Twin, WORKSPACE } from "./twin.ts";
 
@@ -50,5 +51,14 @@ export const CROSS_BOUNDARY: readonly Twin[] = [
     weaken: (stage) => bound(WORKSPACE, stage.link("notes", "../etc/passwd")),
     flips: ["workspace-link:notes"],
     open: [`host-mount:${WORKSPACE}`],
+  },
+  {
+    name: "abstract-socket",
+    category: "cross-boundary",
+    weak: "a service under an abstract name, which no mount shows",
+    given: () => ({ companion: IDLE }),
+    open: OF_THE_COMPANION,
+    weaken: () => ({ companion: companion('await listen({ path: "\\0tool-server" });') }),
+    flips: ["abstract-socket:@tool-server"],
   },
 ];

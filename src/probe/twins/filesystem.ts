@@ -1,3 +1,4 @@
+import { companion, IDLE, OF_THE_COMPANION } from "./companion.ts";
 import { bound, writable } from "./mounts.ts";
 import { HOME, type Twin } from "./twin.ts";
 
@@ -87,5 +88,14 @@ export const FILESYSTEM: readonly Twin[] = [
     flips: ["set-id-program:sudo"],
     open: ["no-new-privs", "host-mount:/usr/bin/sudo"],
     notOn: { gvisor: "only towards gVisor's kernel, not the host's", bubblewrap: "bwrap always sets no_new_privs" },
+  },
+  {
+    name: "inherited-directory",
+    category: "filesystem",
+    weak: "an open directory is handed down as a descriptor",
+    given: () => ({ companion: IDLE }),
+    open: OF_THE_COMPANION,
+    weaken: () => ({ companion: companion('inherited = [openSync("/", "r")];') }),
+    flips: ["inherited-descriptor:directory"],
   },
 ];

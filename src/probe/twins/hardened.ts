@@ -1,3 +1,5 @@
+import { carried, guestArgv } from "../../guest/argv.ts";
+import type { Task } from "../../guest/wire.ts";
 import { type Mount, STRICT } from "../../sandbox/sandbox.ts";
 import { hostFacts } from "../baseline.ts";
 import { type Carrier, type Measurement, measure, requestOf } from "../probe.ts";
@@ -18,7 +20,8 @@ export async function roomsOf(twin: Twin, stage: Stage): Promise<{ sibling: Room
   return { sibling, weak: over(sibling, await twin.weaken(stage, sibling)) };
 }
 
-function over(room: Room, { mounts = [], confinement, env, uid = room.uid }: Stance): Room {
+function over(room: Room, stance: Stance): Room {
+  const { mounts = [], confinement, env, uid = room.uid, companion = room.companion } = stance;
   const paths = new Set(mounts.map(({ path }) => path));
   return {
     mounts: [...room.mounts.filter(({ path }) => !paths.has(path)), ...mounts],
@@ -26,6 +29,7 @@ function over(room: Room, { mounts = [], confinement, env, uid = room.uid }: Sta
     env: { ...room.env, ...env },
     uid,
     gid: uid,
+    ...(companion === undefined ? {} : { companion }),
   };
 }
 
@@ -45,6 +49,12 @@ function modeOf(mount: Mount): string {
 function shown(path: string): string {
   if (path.startsWith(`${WORKSPACE}/`)) return path.slice(WORKSPACE.length + 1);
   return path.startsWith(`${HOME}/`) ? `~${path.slice(HOME.length)}` : path;
+}
+
+/** What is run inside: the probe, or its companion, which starts it. */
+export function runOf({ companion }: Pick<Room, "companion">): Task["run"] {
+  if (companion === undefined) return { program: "probe", args: [] };
+  return { argv: [...carried("node"), "-e", companion, "--", ...guestArgv("probe", [])] };
 }
 
 /** Asks the probe inside, as a target's. */

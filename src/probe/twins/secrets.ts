@@ -1,3 +1,4 @@
+import { companion, IDLE, OF_THE_COMPANION } from "./companion.ts";
 import { bound, writable } from "./mounts.ts";
 import { HOME, type Twin } from "./twin.ts";
 
@@ -5,6 +6,15 @@ import { HOME, type Twin } from "./twin.ts";
 const MADE_UP = "made up, and never to be seen";
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 const NO_SOCKETS = "gVisor lets no socket of the host in";
+
+const IDLING = '"-e", "setInterval(() => undefined, 1e6)", "--"';
+/** What a process of the same user opens besides, whatever it does. */
+const NEIGHBOUR = {
+  "foreign-environ:others": "it is of the same user",
+  "foreign-signal:others": "it is of the same user",
+  "foreign-root:others": "it is of the same user",
+  "visible-process:*": "it is in the same table",
+};
 
 /** A home that holds one more file than its sibling's. */
 function credential(name: string, place: string, check: string, weak: string): Twin {
@@ -79,4 +89,23 @@ export const SECRETS: readonly Twin[] = [
   },
   agentSocket("ssh-agent", "/run/agent.sock", { SSH_AUTH_SOCK: "/run/agent.sock" }),
   agentSocket("gpg-agent", "/run/user/1000/gnupg/S.gpg-agent", {}),
+  {
+    name: "neighbour",
+    category: "secrets",
+    weak: "another process of the same user, whose environment can be opened",
+    given: () => ({ companion: IDLE }),
+    open: OF_THE_COMPANION,
+    weaken: () => ({ companion: companion(`beside = await started(["-e", "setInterval(() => undefined, 1e6)"]);`) }),
+    flips: ["foreign-environ:others"],
+    alongside: NEIGHBOUR,
+  },
+  {
+    name: "command-line",
+    category: "secrets",
+    weak: "a token on another process's command line",
+    given: () => ({ companion: companion(`beside = await started([${IDLING}, "--level=low"]);`) }),
+    weaken: () => ({ companion: companion(`beside = await started([${IDLING}, "--token=" + "a1".repeat(18)]);`) }),
+    flips: ["command-line-secret:others"],
+    open: [...OF_THE_COMPANION, ...Object.keys(NEIGHBOUR)],
+  },
 ];

@@ -44,6 +44,8 @@ export type Stance = {
   /** Of the probe, as a tool of the agent would have it. */
   env?: Readonly<Record<string, string>>;
   uid?: number;
+  /** What runs inside, beside the probe and before it: see companion.ts. */
+  companion?: string;
 };
 
 /** The hardened sandbox with what a stance changes in it: the part of a spec that is the twin's own business. */
@@ -51,6 +53,7 @@ export type Room = Pick<SandboxSpec, "mounts" | "uid" | "gid"> & {
   confinement: Confinement;
   /** Of the probe. */
   env: Readonly<Record<string, string>>;
+  companion?: string;
 };
 
 export const HOME = "/home/agent";
