@@ -1,9 +1,10 @@
 import type { Config } from "../config/config.ts";
 import { e2bSettings } from "../config/e2b.ts";
 import { dockerSocketOf, readEnvironment } from "../config/env.ts";
-import { findDrivers } from "../sandbox/all.ts";
+import { findDrivers, withEnginesOf } from "../sandbox/all.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
 import type { Availability, Driver } from "../sandbox/sandbox.ts";
+import { openEntries, readJournal } from "../stop/journal.ts";
 
 /** Every driver, and whether its backend answers. */
 export async function backends(
@@ -30,8 +31,9 @@ export async function backends(
   return Promise.all(all.map(async (driver) => ({ driver, availability: await driver.check(signal) })));
 }
 
-/** Those that answer. */
+/** Those that answer, and the engines among them at which something of the journal stands, whoever else is asked today. */
 export async function readyBackends(stateDir: string, signal: AbortSignal, config?: Config): Promise<Driver[]> {
   const all = await backends(stateDir, signal, config);
-  return all.filter(({ availability }) => availability.status === "ready").map(({ driver }) => driver);
+  const ready = all.filter(({ availability }) => availability.status === "ready").map(({ driver }) => driver);
+  return withEnginesOf(openEntries(readJournal(stateDir).entries), ready, runDirectoryOf(stateDir), signal);
 }

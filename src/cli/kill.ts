@@ -1,7 +1,8 @@
 import { userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../base/clock.ts";
-import { OperatorError } from "../base/errors.ts";
+import { messageOf, OperatorError } from "../base/errors.ts";
+import type { Config } from "../config/config.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import { destroyAll } from "../stop/destroyAll.ts";
 import { openEntries, openGateways, readJournal } from "../stop/journal.ts";
@@ -9,7 +10,7 @@ import { setLatch } from "../stop/latch.ts";
 import { isStopped } from "../stop/processes.ts";
 import { type Living, livingIn, namesOf } from "./living.ts";
 import { requireState, STATE_OPTIONS } from "./state.ts";
-import { EXIT, type Io, text, type Verb } from "./verb.ts";
+import { EXIT, type Io, text, type Verb, type VerbInput } from "./verb.ts";
 
 /** How long those who watch the latch, the cycle and its watchdog, are left alone with the killing; and how long when none is awake. */
 const GRACE_MS = { watched: 5_000, unwatched: 500 };
@@ -37,7 +38,8 @@ export const verb: Verb = {
     const startedMs = performance.now();
     const who = userInfo().username;
     const refusal = pull(stateDir, who, reason, io);
-    const swept = await untilGone(stateDir, startedMs, signal).catch((error: unknown) => {
+    const configured = whatIsConfigured(() => loadedConfig(values, cwd), io);
+    const swept = await untilGone({ stateDir, configured }, startedMs, signal).catch((error: unknown) => {
       if (!(error instanceof OperatorError) || refusal === undefined) throw error;
       throw new OperatorError(`${error.message}; and ${refusal.message}`, refusal.hint, { cause: error });
     });
@@ -72,8 +74,33 @@ function pull(stateDir: string, who: string, reason: string, io: Io): OperatorEr
   }
 }
 
+type Scene = {
+  stateDir: string;
+  /** Which engine, and whether E2B, is asked besides those of the journal. Undefined where no configuration can be had. */
+  configured: () => Promise<Config | undefined>;
+};
+
+/** Looked for when it is first needed, after the killing by the journal. One that is broken is told of, and keeps nothing alive. */
+function whatIsConfigured(load: () => Promise<Config | undefined>, io: Io): Scene["configured"] {
+  let looked: Promise<Config | undefined> | undefined;
+  const orNone = (thrown: unknown) => {
+    io.err(`weakdoor: the usual backends and those of the journal are asked, for ${messageOf(thrown)}`);
+    return undefined;
+  };
+  return () => (looked ??= load().catch(orNone));
+}
+
+async function loadedConfig(values: VerbInput["values"], cwd: string): Promise<Config | undefined> {
+  const { configIfThere } = await import("./configIfThere.ts");
+  return configIfThere(values, cwd);
+}
+
 /** Throws OperatorError when something could not be shown to be gone in time. Returns what had to be swept from here. */
-async function untilGone(stateDir: string, startedMs: number, signal: AbortSignal): Promise<Certificate[]> {
+async function untilGone(
+  { stateDir, configured }: Scene,
+  startedMs: number,
+  signal: AbortSignal,
+): Promise<Certificate[]> {
   const swept = new Map<string, Certificate>();
   let sweptAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
@@ -87,7 +114,7 @@ async function untilGone(stateDir: string, startedMs: number, signal: AbortSigna
     if (performance.now() > startedMs + WAIT_MS)
       throw new OperatorError(`not shown to be gone: ${alive.join(", ")}`, "the latch stays set; run weakdoor sweep");
     if (isDue) {
-      for (const one of await sweepFromHere(stateDir, signal)) swept.set(one.sandbox, one);
+      for (const one of await sweepFromHere({ stateDir, configured }, signal)) swept.set(one.sandbox, one);
       sweptAtMs = performance.now();
     } else await sleep(LOOK_MS);
   }
@@ -99,14 +126,14 @@ function isWatched({ owner, watchdog }: Living): boolean {
 }
 
 /** First by the journal alone, then through every backend that answers. */
-async function sweepFromHere(stateDir: string, signal: AbortSignal): Promise<Certificate[]> {
+async function sweepFromHere({ stateDir, configured }: Scene, signal: AbortSignal): Promise<Certificate[]> {
   const doomed = () => {
     const { entries } = readJournal(stateDir);
     return { cycle: entries.at(-1)?.cycle ?? "", gateways: openGateways(entries), open: openEntries(entries) };
   };
   await destroyAll(doomed, ROUTE_MS);
   const [{ sweep }, { readyBackends }] = await Promise.all([import("../sandbox/sweep.ts"), import("./backends.ts")]);
-  const drivers = await readyBackends(stateDir, signal);
+  const drivers = await readyBackends(stateDir, signal, await configured());
   return (await sweep({ drivers, stateDir, clock: systemClock, scope: "killed" })).certificates;
 }
 

@@ -11,14 +11,14 @@ import type { ModelRelay } from "../egress/messages.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { openLedger } from "../ledger/open.ts";
 import { type IntendedFile, loadIntended, NOTHING_INTENDED } from "../probe/intended.ts";
-import { findDrivers } from "../sandbox/all.ts";
+import { findDrivers, withEnginesOf } from "../sandbox/all.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
 import { removeEmptyParents } from "../sandbox/cgroup.ts";
 import { prepareImage } from "../sandbox/image.ts";
 import { runDirectoryOf } from "../sandbox/provision.ts";
 import type { Driver } from "../sandbox/sandbox.ts";
 import { sweep } from "../sandbox/sweep.ts";
-import { compactJournal } from "../stop/journal.ts";
+import { compactJournal, openEntries, readJournal } from "../stop/journal.ts";
 import { readLatch, setLatch } from "../stop/latch.ts";
 import { startWatchdog } from "../stop/startWatchdog.ts";
 import { watchLatch } from "../stop/watchLatch.ts";
@@ -70,7 +70,9 @@ export async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const store = openStore(stateDir);
   try {
     const backends = await askBackends(options);
-    await recover({ drivers: backends.ready, stateDir, clock, ledger });
+    const open = openEntries(readJournal(stateDir).entries);
+    const drivers = await withEnginesOf(open, backends.ready, runDirectoryOf(stateDir), options.signal);
+    await recover({ drivers, stateDir, clock, ledger });
     return await runOn({ ...options, intended }, backends, ledger, store);
   } finally {
     store.close();

@@ -1,3 +1,4 @@
+import type { OpenEntry } from "../stop/journal.ts";
 import { bubblewrapDriver } from "./bubblewrap/bubblewrap.ts";
 import { dockerDriver } from "./docker/docker.ts";
 import { askEngine, DEFAULT_ENGINE_SOCKET, type EngineFacts } from "./docker/engine.ts";
@@ -8,6 +9,7 @@ import { runscDriver } from "./runsc/runsc.ts";
 import type { Driver } from "./sandbox.ts";
 import { STRICT_PROFILE_PATH } from "./seccomp.ts";
 import { srtDriver } from "./srt/srt.ts";
+import { homelessIn } from "./sweep.ts";
 
 export type DriversOptions = {
   runDirectory: string;
@@ -50,6 +52,27 @@ export function drivers(options: DriversOptions): Driver[] {
     qemuDriver({ runDirectory, kernelDirectory: options.qemuKernel, lookout }),
     ...(options.e2b === undefined ? [] : [e2bDriver({ ...options.e2b, runDirectory, lookout })]),
   ];
+}
+
+/**
+ * What stands in the journal may be at an engine that nobody asks any more, because the configuration says another one now
+ * or could not be read: drivers for those of them that answer, beside the ones that there are.
+ */
+export async function withEnginesOf(
+  open: readonly OpenEntry[],
+  present: readonly Driver[],
+  runDirectory: string,
+  signal: AbortSignal,
+): Promise<Driver[]> {
+  const found = [...present];
+  for (const entry of homelessIn(open, present)) {
+    const { engineSocket: dockerSocket } = entry.hints;
+    if (dockerSocket === undefined || homelessIn([entry], found).length === 0) continue;
+    const others = await findDrivers({ runDirectory, dockerSocket, wanted: entry.driver }, signal);
+    const [driver] = others.filter(({ kind }) => kind === entry.driver);
+    if (driver !== undefined && (await driver.check(signal)).status === "ready") found.push(driver);
+  }
+  return found;
 }
 
 /** As `drivers`, with what the engine has registered, and with `wanted` (a driver's name, as in `target.driver`) if that is one of an engine's. */

@@ -179,14 +179,21 @@ type Journalled = Found & { entry: OpenEntry };
 
 function fromJournal(open: Iterable<OpenEntry>, drivers: readonly Driver[]): Journalled[] {
   return [...open].flatMap((entry) => {
-    const driver = drivers.find(({ kind }) => kind === entry.driver);
+    const driver = backendOf(entry, drivers);
     return driver === undefined ? [] : [{ name: entry.name, driver, entry }];
   });
 }
 
 /** Those of the journal whose backend is not among these. */
 export function homelessIn(open: Iterable<OpenEntry>, drivers: readonly Driver[]): OpenEntry[] {
-  return [...open].filter((entry) => !drivers.some(({ kind }) => kind === entry.driver));
+  return [...open].filter((entry) => backendOf(entry, drivers) === undefined);
+}
+
+/** An engine at another socket is another backend, and what it says of a name proves nothing for this one. */
+function backendOf({ name, driver, hints }: OpenEntry, drivers: readonly Driver[]): Driver | undefined {
+  const stands = hints.engineSocket;
+  const isAt = (socket: string | undefined) => socket === undefined || stands === undefined || socket === stands;
+  return drivers.find((one) => one.kind === driver && isAt(one.hints?.(name).engineSocket));
 }
 
 async function destroyOne(

@@ -5,19 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { drivers, withEnginesOf } from "../../src/sandbox/all.ts";
 import type { Certificate } from "../../src/sandbox/certificate.ts";
 import { scratchSpec } from "../../src/sandbox/contract/fixture.ts";
 import { containerProcesses } from "../../src/sandbox/docker/dockerLooks.ts";
 import { engineClient } from "../../src/sandbox/docker/engine.ts";
-import { type Provisioned, provision } from "../../src/sandbox/provision.ts";
+import { type Provisioned, provision, runDirectoryOf } from "../../src/sandbox/provision.ts";
 import type { Driver } from "../../src/sandbox/sandbox.ts";
 import { scratchBroker } from "../../src/sandbox/scratchBroker.ts";
 import { sweep } from "../../src/sandbox/sweep.ts";
 import { destroyAll } from "../../src/stop/destroyAll.ts";
-import { openEntries, readJournal } from "../../src/stop/journal.ts";
+import { appendEntry, openEntries, readJournal } from "../../src/stop/journal.ts";
 import { findProcesses } from "../../src/stop/processes.ts";
 import { type DockerBed, dockerBed } from "../support/dockerBed.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
+import { weakdoor } from "../support/weakdoor.ts";
 
 /** The kill switch where the engine is frozen, dead, or hangs over what it was asked for. */
 let engine: Engine;
@@ -111,6 +113,45 @@ describe.each(["runc", "runsc"])("with %s", (runtime) => {
     expect((await sandbox.end()).status).toBe("destroyed");
     expect(open()).toEqual([]);
   });
+});
+
+test("weakdoor kill asks the engine that the journal names, whatever the configuration says, and proves the end", async () => {
+  const found = drivers({ runDirectory: runDirectoryOf(state), dockerSocket: engine.socket });
+  const driver = found.find(({ kind }) => kind === "docker-runc");
+  if (driver === undefined) throw new Error("no driver");
+  const sandbox = await make(driver);
+  const config = join(state, "weakdoor.yaml");
+  writeFileSync(config, "version: [not a configuration");
+  const killed = await weakdoor("kill", "--reason", "drill", "--state", state, "--config", config);
+  expect(killed, killed.err).toMatchObject({ code: 0 });
+  expect(killed.err).toContain("those of the journal are asked");
+  expect(guests(sandbox)).toEqual([]);
+  expect(open()).toEqual([]);
+  const [dead] = readJournal(state).entries.filter(({ kind }) => kind === "dead");
+  expect(dead).toMatchObject({ name: sandbox.name, certificate: "destroyed" });
+});
+
+test("what stands at an engine that does not answer any more is nobody else's to call gone", async () => {
+  const gone = join(state, "gone.sock");
+  const intent = {
+    kind: "intent" as const,
+    cycle: "c20260101-000000-abcdef",
+    name: "wd-c20260101-000000-abcdef-lab-1",
+    driver: "docker-runc",
+    hints: { engineSocket: gone },
+    at: new Date().toISOString(),
+    deadline: new Date().toISOString(),
+  };
+  appendEntry(state, intent);
+  const here = drivers({ runDirectory: runDirectoryOf(state), dockerSocket: engine.socket });
+  const asked = await withEnginesOf(open(), here, runDirectoryOf(state), signal);
+  expect(asked).toHaveLength(here.length);
+  const report = await sweep({ drivers: asked.slice(0, 3), stateDir: state, clock: systemClock, scope: "killed" });
+  expect(report).toMatchObject({
+    certificates: [],
+    notSwept: [{ what: intent.name, reason: expect.stringContaining("is not there") as string }],
+  });
+  expect(open()).toHaveLength(1);
 });
 
 test("a create that hangs in the runtime is given up, and nothing of it stays", async () => {
