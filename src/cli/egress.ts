@@ -15,7 +15,7 @@ import { requireState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
 
 const USAGE =
-  "egress show [--cycle ID] [--sandbox NAME] [--host HOST] [--verdict allow|internal|deny] | explain URL [--method M] [--role R] [--allowlist FILE] | learn [--cycle ID]  [--json] [--state DIR]";
+  "egress show [--cycle ID] [--sandbox NAME] [--host HOST] [--verdict allow|internal|deny] [--sni NAME] [--alpn PROTOCOL] [--ech] | explain URL [--method M] [--role R] [--allowlist FILE] | learn [--cycle ID]  [--json] [--state DIR]";
 
 /** What left a sandbox, what may leave it, and what a rule would have to say. Sends nothing. */
 export const verb: Verb = {
@@ -29,6 +29,9 @@ export const verb: Verb = {
     sandbox: { type: "string" },
     host: { type: "string" },
     verdict: { type: "string" },
+    sni: { type: "string" },
+    alpn: { type: "string" },
+    ech: { type: "boolean" },
     method: { type: "string" },
     role: { type: "string" },
     allowlist: { type: "string" },
@@ -55,8 +58,7 @@ type Values = VerbInput["values"];
 /** Exit 30 when the log does not follow from itself: then what it shows is nobody's word. */
 async function show(values: Values, cwd: string, io: Io): Promise<number> {
   const path = logOf(values, cwd);
-  const wanted = { sandbox: text(values, "sandbox"), host: text(values, "host"), verdict: text(values, "verdict") };
-  const flows = readFlows(path).filter(({ opened }) => isWanted(opened, wanted));
+  const flows = readFlows(path).filter((flow) => isWanted(flow, values));
   const check = await verifyRecord(path);
   if (flag(values, "json")) io.json({ check, flows });
   else {
@@ -70,20 +72,39 @@ async function show(values: Values, cwd: string, io: Io): Promise<number> {
   return check.status === "intact" ? EXIT.nothingNew : EXIT.logOrPreflight;
 }
 
-function isWanted(
-  opened: Flow["opened"],
-  wanted: { sandbox: string | undefined; host: string | undefined; verdict: string | undefined },
-): boolean {
-  if (wanted.sandbox !== undefined && opened.sandbox !== wanted.sandbox) return false;
-  if (wanted.host !== undefined && !opened.authority.toLowerCase().includes(wanted.host.toLowerCase())) return false;
-  return wanted.verdict === undefined || opened.verdict === wanted.verdict;
+function isWanted(flow: Flow, values: Values): boolean {
+  const { opened } = flow;
+  const { sni, alpn, ech } = greetingOf(flow);
+  const isNone = (name: string, has: (wanted: string) => boolean) => {
+    const wanted = text(values, name);
+    return wanted !== undefined && !has(wanted.toLowerCase());
+  };
+  if (isNone("sandbox", (name) => opened.sandbox.toLowerCase() === name)) return false;
+  if (isNone("host", (part) => opened.authority.toLowerCase().includes(part))) return false;
+  if (isNone("verdict", (verdict) => opened.verdict === verdict)) return false;
+  if (isNone("sni", (part) => sni?.toLowerCase().includes(part) === true)) return false;
+  if (isNone("alpn", (name) => alpn?.toLowerCase().split(",").includes(name) === true)) return false;
+  return !flag(values, "ech") || ech === true;
+}
+
+/** Of the tunnel that it is, which says it as it closes, or that it came through. */
+function greetingOf({ opened, closed }: Flow): Pick<Flow["opened"], "sni" | "alpn" | "ech"> {
+  return closed ?? opened;
 }
 
 function lineOf({ opened, closed }: Flow): string {
   const asked = oneLine(`${opened.method} ${opened.authority}${opened.path}`, 100);
   const end =
     closed === null ? "never closed" : `${closed.status ?? "-"} ${closed.bytesDown} B down, ${closed.closedBy}`;
-  return `${opened.ts}  ${opened.verdict.padEnd(8)} ${oneLine(opened.sandbox, 60)}  ${asked}  ${opened.rule ?? opened.reason}  ${opened.bytesUp} B up, ${end}`;
+  const up = `${opened.bytesUp} B up`;
+  return `${opened.ts}  ${opened.verdict.padEnd(8)} ${oneLine(opened.sandbox, 60)}  ${asked}  ${opened.rule ?? opened.reason}  ${up}, ${end}${greetingWords({ opened, closed })}`;
+}
+
+/** Only of what had a greeting. */
+function greetingWords(flow: Flow): string {
+  const { sni, alpn, ech } = greetingOf(flow);
+  if (ech === null) return "";
+  return oneLine(`, greeted ${sni ?? "nobody"} by ${alpn ?? "no protocol"}${ech ? ", encrypted" : ""}`, 200);
 }
 
 const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.meta.url));

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http2";
 import type { Clock } from "../base/clock.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import { type Answer, refuse } from "./answer.ts";
+import { askedOf, isOpenEnded } from "./asked.ts";
 import { answerBroker, type Control, isUpkeep } from "./broker.ts";
 import { canaryAnswer } from "./canaryHost.ts";
 import type { Capped } from "./caps.ts";
@@ -14,7 +15,7 @@ import { type ForwardParts, forward } from "./forward.ts";
 import type { ModelDesk } from "./model.ts";
 import { injectedBy, type LivePolicy } from "./policy.ts";
 import type { Reason } from "./reasons.ts";
-import type { EgressRecord, OpenLine } from "./record.ts";
+import { type EgressRecord, NOT_GREETED, type OpenLine } from "./record.ts";
 import { type RingParts, ring } from "./ring.ts";
 import { type Carry, send } from "./send.ts";
 import type { SourceDesk } from "./source/source.ts";
@@ -113,6 +114,7 @@ async function serveRead(
       policyHash: policy.hash,
       budgetLeft: decision.rule === null ? null : parts.spending.left(decision.rule),
       tunnel: inner?.flow ?? null,
+      greeted: inner?.greeted ?? NOT_GREETED,
     };
     const open = openLine(flow, parts.nextFlow());
     const isQuiet = refusal === null && isQuietOne(decision, asked.method);
@@ -180,29 +182,6 @@ async function turnAway(
   const answer = { ...refuse(reason), retryAfterMs: capped.waitMs };
   const sent = await send(stream, answer, { asJson: false, isHead: asked.method === "HEAD" });
   if (open !== null) parts.record.close(closeLine(open, answer, sent, parts.clock.monotonicMs() - startedAt));
-}
-
-function askedOf(headers: IncomingHttpHeaders, guest: AdmittedGuest, inner: Inner | undefined): Asked {
-  const text = (name: string) => (typeof headers[name] === "string" ? headers[name] : undefined);
-  // RFC 8441: a CONNECT that names a protocol is what an upgrade is in HTTP/1.1. Of another protocol it is none that is known.
-  const protocol = headers[":protocol"] === undefined ? inner?.upgrade : text(":protocol");
-  const isWebsocket = protocol === "websocket";
-  return {
-    role: guest.role,
-    method: isWebsocket ? "GET" : (text(":method") ?? ""),
-    scheme: text(":scheme"),
-    authority: text(":authority"),
-    path: text(":path"),
-    contentType: text("content-type"),
-    tunnel: inner?.place,
-    form: inner?.form ?? (protocol === undefined || isWebsocket ? undefined : "form-upgrade"),
-    upgrade: isWebsocket ? "websocket" : undefined,
-  };
-}
-
-/** What it carries comes only after our answer, and has no end that is known before. */
-function isOpenEnded({ method, upgrade }: Asked): boolean {
-  return method === "CONNECT" || upgrade !== undefined;
 }
 
 /** Why it is not done, or null. A fake outweighs all else; a denial outweighs a fault of the body. */

@@ -7,7 +7,7 @@ import type { ForeignCredential } from "./credentials.ts";
 import type { Decision, EgressRequest } from "./decide.ts";
 import { strippedOf } from "./forward.ts";
 import type { Reason } from "./reasons.ts";
-import type { CloseLine, OpenLine } from "./record.ts";
+import { type CloseLine, type Greeted, NOT_GREETED, type OpenLine } from "./record.ts";
 import type { Sent } from "./send.ts";
 import type { Hit } from "./watch/watch.ts";
 
@@ -27,6 +27,8 @@ export type FlowSoFar = {
   credential: ForeignCredential | undefined;
   /** The flow of the tunnel that it came through. */
   tunnel: number | null;
+  /** By that tunnel. */
+  greeted: Greeted;
 };
 
 /** A fake's value does not go into the log either: what carried one is left out. */
@@ -58,10 +60,12 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     mode: refusal !== null ? null : isTunnel ? decision.rule.mode : (asked.upgrade ?? null),
     tunnel,
     stripped: decision.verdict === "allow" && isShown ? strippedOf(headers) : [],
+    ...soFar.greeted,
   };
 }
 
 export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs: number): CloseLine {
+  const { sni, alpn, ech } = sent.greeted ?? open;
   return {
     event: "close",
     sandbox: open.sandbox,
@@ -74,6 +78,9 @@ export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs
     bytesUp: sent.bytesUp ?? 0,
     bytesDown: sent.bytesDown,
     durationMs: Math.round(durationMs * 1000) / 1000,
+    sni,
+    alpn,
+    ech,
   };
 }
 
@@ -110,6 +117,7 @@ export function unreadLine(
     mode: null,
     tunnel: null,
     stripped: [],
+    ...NOT_GREETED,
   };
 }
 

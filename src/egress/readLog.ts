@@ -3,6 +3,13 @@ import { join } from "node:path";
 import { z } from "zod";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 
+/** Not in the logs of before. */
+const GREETED = {
+  sni: z.string().nullable().default(null),
+  alpn: z.string().nullable().default(null),
+  ech: z.boolean().nullable().default(null),
+};
+
 /** Flows as the egress log tells of them: what was asked and decided, and how it ended once it has. */
 const Opened = z.object({
   event: z.literal("open"),
@@ -20,6 +27,7 @@ const Opened = z.object({
   reason: z.string(),
   rule: z.string().nullable(),
   bytesUp: z.int(),
+  ...GREETED,
 });
 
 const Closed = z.object({
@@ -31,6 +39,7 @@ const Closed = z.object({
   dialed: z.string().nullable(),
   bytesDown: z.int(),
   durationMs: z.number(),
+  ...GREETED,
 });
 
 /** What is no flow: a policy that came or was not taken, requests that a cap turned away unread. */

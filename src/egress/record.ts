@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
 import { hash } from "node:crypto";
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { errnoOf, messageOf } from "../base/errors.ts";
 import { writeAll } from "../base/files.ts";
@@ -46,7 +46,7 @@ export type OpenLine = {
   tunnel: number | null;
   /** Names of the headers from inside that do not go out. */
   stripped: string[];
-};
+} & Greeted;
 
 export type CloseLine = {
   event: "close";
@@ -65,7 +65,22 @@ export type CloseLine = {
   dnsMs: number | null;
   connectMs: number | null;
   durationMs: number;
+} & Greeted;
+
+/**
+ * What the greeting of a tunnel said: in the line that closes it, because when it is opened nothing was said yet, and in both
+ * lines of what came through it. Null where there was no greeting, or none that could be read, or one that held a fake.
+ */
+export type Greeted = {
+  /** Every server name, with commas, cut to 300 characters: as the guest wrote it, whether it was taken or not. */
+  sni: string | null;
+  /** The protocols that it offers, with commas, cut to 100 characters. */
+  alpn: string | null;
+  /** Is a part of it encrypted? */
+  ech: boolean | null;
 };
+
+export const NOT_GREETED: Greeted = { sni: null, alpn: null, ech: null };
 
 /** What is no flow: a policy that came, or was not taken, and requests that a cap turned away and that have no line of their own. */
 export type NoteLine =

@@ -2,6 +2,7 @@ import { constants } from "node:http2";
 import type { Answer, Sourced } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { answerFor, type Reason } from "./reasons.ts";
+import type { Greeted } from "./record.ts";
 
 /** How an answer went down. */
 export type Sent = {
@@ -12,6 +13,8 @@ export type Sent = {
   closedBy: "answer" | "guest" | "upstream" | "limit" | "gateway";
   /** What broke it after it had begun; null when nothing did. */
   reason: Reason | null;
+  /** Of a tunnel. */
+  greeted?: Greeted;
 };
 
 /** Sends an answer and waits until it is through or broken off. Never rejects: what breaks is the guest's or the host's doing. */

@@ -39,6 +39,9 @@ const LINE: OpenLine = {
   mode: null,
   tunnel: null,
   stripped: [],
+  sni: null,
+  alpn: null,
+  ech: null,
 };
 
 function logOf(cycle: string): string {
@@ -46,6 +49,14 @@ function logOf(cycle: string): string {
   const record = startRecord(path, { cycle }, systemClock);
   record.open(LINE);
   record.open({ ...LINE, flow: 1, authority: "api.osv.dev", verdict: "allow", reason: "rule", rule: "osv-query" });
+  record.open({
+    ...LINE,
+    flow: 2,
+    method: "CONNECT",
+    authority: "api.osv.dev:443",
+    verdict: "allow",
+    rule: "osv-query",
+  });
   record.close({
     event: "close",
     policyHash: "p",
@@ -61,6 +72,28 @@ function logOf(cycle: string): string {
     dnsMs: null,
     connectMs: null,
     durationMs: 1,
+    sni: null,
+    alpn: null,
+    ech: null,
+  });
+  record.close({
+    event: "close",
+    policyHash: "p",
+    sandbox: LINE.sandbox,
+    flow: 2,
+    status: 200,
+    closedBy: "answer",
+    reason: "ok",
+    resolved: [],
+    dialed: null,
+    bytesUp: 0,
+    bytesDown: 12,
+    dnsMs: null,
+    connectMs: null,
+    durationMs: 1,
+    sni: "api.osv.dev,evil.example",
+    alpn: "h2,http/1.1",
+    ech: true,
   });
   record.end();
   return path;
@@ -72,13 +105,20 @@ test("show lists the flows of a cycle, says how each ended, and that the log is 
   expect(ran.code).toBe(0);
   expect(ran.out[0]).toMatch(/deny +wd-c1-lab-1 {2}GET a\.example\/x {2}host-not-listed {2}0 B up, never closed$/);
   expect(ran.out[1]).toMatch(/allow +wd-c1-lab-1 .* osv-query {2}0 B up, 200 12 B down, answer$/);
-  expect(ran.out[2]).toMatch(/^2 shown; the log is whole: 3 lines/);
+  const greeted = /, greeted api\.osv\.dev,evil\.example by h2,http\/1\.1, encrypted$/;
+  expect(ran.out[2]).toMatch(greeted);
+  expect(ran.out[3]).toMatch(/^3 shown; the log is whole: 5 lines/);
 });
 
 test.each([
-  [{ verdict: "allow" }, 1],
+  [{ verdict: "allow" }, 2],
   [{ host: "A.EXAMPLE" }, 1],
   [{ sandbox: "wd-c1-target-1" }, 0],
+  [{ sni: "EVIL.example" }, 1],
+  [{ sni: "a.example" }, 0],
+  [{ alpn: "h2" }, 1],
+  [{ alpn: "http" }, 0],
+  [{ ech: true }, 1],
 ])("show takes a filter: %o", async (filter, flows) => {
   logOf("c1");
   const ran = await runVerb(verb, ["show"], { state, cycle: "c1", json: true, ...filter });
@@ -143,5 +183,5 @@ test.each([
 
 test("a line that is none of a log's is named by its number", async () => {
   appendFileSync(logOf("c1"), "no json\n");
-  await expect(runVerb(verb, ["learn"], { state, cycle: "c1" })).rejects.toThrow(/c1\.jsonl:4 is no line/);
+  await expect(runVerb(verb, ["learn"], { state, cycle: "c1" })).rejects.toThrow(/c1\.jsonl:6 is no line/);
 });

@@ -21,6 +21,9 @@ function denied(authority: string, path: string, changes: Partial<Flow["opened"]
     reason: "host-not-listed",
     rule: null,
     bytesUp: 0,
+    sni: null,
+    alpn: null,
+    ech: null,
     ...changes,
   };
   return { opened, closed: null };

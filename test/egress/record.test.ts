@@ -42,6 +42,9 @@ function openLine(flow: number, over: Partial<OpenLine> = {}): OpenLine {
     mode: null,
     tunnel: null,
     stripped: [],
+    sni: null,
+    alpn: null,
+    ech: null,
     ...over,
   };
 }
@@ -62,6 +65,9 @@ function closeLine(flow: number): CloseLine {
     dnsMs: null,
     connectMs: null,
     durationMs: 1,
+    sni: null,
+    alpn: null,
+    ech: null,
   };
 }
 

@@ -5,7 +5,7 @@ import type { Source, SourceRequest } from "../../sources/source.ts";
 import { NO_TRAIL, type Trail } from "../answer.ts";
 import { type Decision, decide, type Policy } from "../decide.ts";
 import type { LivePolicy } from "../policy.ts";
-import type { CloseLine, EgressRecord, OpenLine } from "../record.ts";
+import { type CloseLine, type EgressRecord, NOT_GREETED, type OpenLine } from "../record.ts";
 import { type Vetting, vet } from "../resolver.ts";
 import { type Downloaded, download } from "./download.ts";
 import type { SourceFault } from "./faults.ts";
@@ -218,6 +218,7 @@ function openLine(
     mode: null,
     tunnel: null,
     stripped: [],
+    ...NOT_GREETED,
   };
 }
 
@@ -234,6 +235,7 @@ function closeLine(open: OpenLine, stepped: Stepped, durationMs: number): CloseL
     bytesUp: 0,
     bytesDown: stepped.bytes ?? 0,
     durationMs: Math.round(durationMs * 1_000) / 1_000,
+    ...NOT_GREETED,
   };
 }
 

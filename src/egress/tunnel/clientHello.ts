@@ -6,6 +6,8 @@ import type { TunnelFault } from "../reasons.ts";
  */
 export type ClientHello = {
   serverNames: string[];
+  /** Those that it offers (RFC 7301). */
+  protocols: string[];
   /** encrypted_client_hello (RFC 9849) or its forerunner: the name that is really meant may be in there. */
   isEncrypted: boolean;
 };
@@ -23,6 +25,7 @@ const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
+const PROTOCOLS = 16;
 const ENCRYPTED = [0xfe0d, 0xffce];
 
 /** @param bytes what came so far, from the first byte on. */
@@ -71,6 +74,7 @@ function messageOf(message: Buffer): Peeked | undefined {
 
 function helloOf(reader: Reader): ClientHello {
   const serverNames: string[] = [];
+  const protocols: string[] = [];
   let isEncrypted = false;
   // Version and random.
   reader.take(2 + 32);
@@ -85,8 +89,9 @@ function helloOf(reader: Reader): ClientHello {
     const value = extensions.vector(2);
     if (ENCRYPTED.includes(type)) isEncrypted = true;
     if (type === SERVER_NAME) serverNames.push(...namesOf(new Reader(value)));
+    if (type === PROTOCOLS) protocols.push(...protocolsOf(new Reader(value)));
   }
-  return { serverNames, isEncrypted };
+  return { serverNames, protocols, isEncrypted };
 }
 
 function namesOf(reader: Reader): string[] {
@@ -98,6 +103,14 @@ function namesOf(reader: Reader): string[] {
     names.push(list.vector(2).toString("latin1"));
   }
   return names;
+}
+
+function protocolsOf(reader: Reader): string[] {
+  const list = new Reader(reader.vector(2));
+  const protocols: string[] = [];
+  if (!reader.isAtEnd()) throw new TooShort();
+  while (!list.isAtEnd()) protocols.push(list.vector(1).toString("latin1"));
+  return protocols;
 }
 
 /** The lengths in it do not fit one another. */

@@ -9,12 +9,13 @@ import type { Place } from "../decide.ts";
 import type { Exchange } from "../exchange.ts";
 import type { FormFault, Upgrade } from "../form.ts";
 import type { TunnelFault } from "../reasons.ts";
+import { type Greeted, NOT_GREETED } from "../record.ts";
 import { type Vetted, type Vetting, vet } from "../resolver.ts";
 import type { Carry, Sent } from "../send.ts";
 import type { Hit } from "../watch/watch.ts";
 import type { AuthorityAtHand } from "./authority.ts";
-import { helloFaultOf } from "./clientHello.ts";
-import { peekGreeting } from "./peek.ts";
+import { type ClientHello, helloFaultOf } from "./clientHello.ts";
+import { type Greeting, peekGreeting } from "./peek.ts";
 import { splice } from "./splice.ts";
 import { terminate } from "./terminate.ts";
 
@@ -49,6 +50,8 @@ export type Inner = {
   form: FormFault | undefined;
   /** Of HTTP/1.1; over HTTP/2 the request's own headers say it. */
   upgrade: Upgrade | undefined;
+  /** How the tunnel began. */
+  greeted: Greeted;
 };
 
 export type TunnelParts = {
@@ -74,6 +77,12 @@ const CONNECT_MS = 10_000;
 
 export function tunnelDesk(parts: TunnelParts): TunnelDesk {
   const limits = { ...TUNNEL_LIMITS, ...parts.limits };
+  const desk = (rule: Rule, { ring }: TunnelRequest): Host => ({
+    rule,
+    limits,
+    ring,
+    recogniser: parts.recogniser(),
+  });
   return {
     async open(rule, request) {
       const askedAt = parts.clock.monotonicMs();
@@ -87,7 +96,9 @@ export function tunnelDesk(parts: TunnelParts): TunnelDesk {
         const { authority } = found;
         const inner = { place: { host: rule.host, port: rule.port }, flow: request.flow, vetted };
         const run = (stream: Exchange) =>
-          greeted(stream, rule, limits, () => terminate(stream, { authority, inner, request, limits }));
+          greeted(stream, desk(rule, request), (said) => {
+            return terminate(stream, { authority, inner: { ...inner, greeted: said }, request, limits });
+          });
         return { status: "tunnel", trail, run };
       }
       const connected = await connectTo(vetted.address, rule.port, request.signal);
@@ -99,7 +110,8 @@ export function tunnelDesk(parts: TunnelParts): TunnelDesk {
       const connectMs = parts.clock.monotonicMs() - askedAt - dnsMs;
       const run = async (stream: Exchange) => {
         try {
-          return await greeted(stream, rule, limits, () => splice(stream, socket, { rule, parts, request, limits }));
+          const pass = () => splice(stream, socket, { rule, parts, request, limits });
+          return await greeted(stream, desk(rule, request), pass);
         } finally {
           socket.destroy();
         }
@@ -109,13 +121,18 @@ export function tunnelDesk(parts: TunnelParts): TunnelDesk {
   };
 }
 
-/** Opens it for the guest, and goes on only when what it says first is what it may say. */
-async function greeted(stream: Exchange, rule: Rule, limits: TunnelLimits, goOn: () => Promise<Sent>): Promise<Sent> {
+type Host = Pick<TunnelRequest, "ring"> & { rule: Rule; limits: TunnelLimits; recogniser: Recogniser | null };
+
+/** Opens it for the guest, and goes on only when what it says first is what it may say. What it said is logged in any case. */
+async function greeted(stream: Exchange, host: Host, goOn: (said: Greeted) => Promise<Sent>): Promise<Sent> {
   if (stream.destroyed || stream.closed) return { code: 200, bytesDown: 0, closedBy: "guest", reason: null };
   stream.respond({ ":status": 200 });
-  const greeting = await peekGreeting(stream, limits.greetingMs);
-  const fault = greeting.status === "refused" ? greeting.reason : helloFaultOf(greeting.hello, rule.host);
-  if (fault === undefined) return goOn();
+  const greeting = await peekGreeting(stream, host.limits.greetingMs);
+  const sighting = host.recogniser?.search(greeting.bytes)[0];
+  if (sighting !== undefined) host.ring({ where: "body", sighting });
+  const said = greeting.status === "refused" || sighting !== undefined ? NOT_GREETED : saidBy(greeting.hello);
+  const fault = sighting !== undefined ? "fake-credential" : faultOf(greeting, host.rule);
+  if (fault === undefined) return { ...(await goOn(said)), greeted: said };
   // What still comes is thrown away, so that the peer's window does not fill and hide the alert.
   stream.resume();
   stream.end(alertOf(fault));
@@ -125,11 +142,26 @@ async function greeted(stream: Exchange, rule: Rule, limits: TunnelLimits, goOn:
   });
   stream.close();
   const closedBy = fault === "hello-broken-off" ? "guest" : "gateway";
-  return { code: 200, bytesUp: 0, bytesDown: 0, closedBy, reason: fault };
+  return { code: 200, bytesUp: 0, bytesDown: 0, closedBy, reason: fault, greeted: said };
+}
+
+function faultOf(greeting: Greeting, { host }: Rule): TunnelFault | undefined {
+  return greeting.status === "refused" ? greeting.reason : helloFaultOf(greeting.hello, host);
+}
+
+const NAMES_LENGTH_MAX = 300;
+const PROTOCOLS_LENGTH_MAX = 100;
+
+function saidBy({ serverNames, protocols, isEncrypted }: ClientHello): Greeted {
+  return {
+    sni: serverNames.length === 0 ? null : serverNames.join(",").slice(0, NAMES_LENGTH_MAX),
+    alpn: protocols.length === 0 ? null : protocols.join(",").slice(0, PROTOCOLS_LENGTH_MAX),
+    ech: isEncrypted,
+  };
 }
 
 /** TLS has no words, only numbers (RFC 8446, 6): unrecognized_name, decode_error, access_denied. To what is no TLS nothing is said. */
-function alertOf(fault: TunnelFault): Buffer {
+function alertOf(fault: TunnelFault | "fake-credential"): Buffer {
   if (fault === "hello-not-tls" || fault === "hello-broken-off") return Buffer.alloc(0);
   const isName = fault === "hello-name-differs" || fault === "hello-no-name" || fault === "hello-names";
   return Buffer.from([21, 3, 3, 0, 2, 2, isName ? 112 : fault === "hello-malformed" ? 50 : 49]);

@@ -12,14 +12,16 @@ describe("a greeting is read as it was written", () => {
     const real = await opensslHello("api.example");
     expect(readClientHello(real)).toEqual({
       status: "whole",
-      hello: { serverNames: ["api.example"], isEncrypted: false },
+      hello: { serverNames: ["api.example"], protocols: ["h2", "x"], isEncrypted: false },
     });
     const message = real.subarray(5);
     for (const size of [1, 3, 100, message.length - 1]) {
       const cut = inRecords(message, size);
       expect(readClientHello(Buffer.concat([cut, Buffer.from("more")]))).toMatchObject({ status: "whole" });
     }
-    expect(readClientHello(await opensslHello(undefined))).toMatchObject({ hello: { serverNames: [] } });
+    expect(readClientHello(await opensslHello(undefined))).toMatchObject({
+      hello: { serverNames: [], protocols: ["h2", "x"] },
+    });
   });
 
   test("each byte that is still to come is waited for", async () => {
@@ -45,6 +47,11 @@ describe("a greeting is read as it was written", () => {
     [
       "a list that is longer than it says",
       clientHello({ extensions: [[0, Buffer.from([0, 1, 0, 0])]] }),
+      "hello-malformed",
+    ],
+    [
+      "a list of protocols that is longer than it says",
+      clientHello({ names: ["api.example"], extensions: [[16, Buffer.from([0, 9, 2, 104, 50])]] }),
       "hello-malformed",
     ],
   ])("%s is refused", (_, bytes, reason) => {
@@ -122,7 +129,11 @@ describe("the peek takes nothing away", () => {
 
 async function opensslHello(servername: string | undefined): Promise<Buffer> {
   const [client, server] = duplexPair();
-  const socket = connect({ socket: client, ...(servername === undefined ? {} : { servername }) });
+  const socket = connect({
+    socket: client,
+    ALPNProtocols: ["h2", "x"],
+    ...(servername === undefined ? {} : { servername }),
+  });
   socket.on("error", () => undefined);
   const [bytes] = (await once(server, "data")) as [Buffer];
   socket.destroy();

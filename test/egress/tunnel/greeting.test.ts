@@ -195,6 +195,59 @@ describe.each(["terminate", "splice"])("the greeting of a tunnel to %s", (mode) 
   }
 });
 
+describe("what a greeting says is in the log", () => {
+  test("of a tunnel that was taken: as it closes, and with each request that came through it", async () => {
+    await using the = await tunnelBed();
+    const socket = await the.tls("http/1.1");
+    await http1In(socket)({ path: "/v1/7", headers: { host: the.place } });
+    socket.destroy();
+    const said = { sni: HOST, alpn: "http/1.1", ech: false };
+    await expect.poll(() => the.bench.log().at(-1)).toMatchObject({ event: "close", flow: 0, ...said });
+    expect(the.bench.log().slice(0, 3)).toMatchObject([
+      { event: "open", flow: 0, sni: null, alpn: null, ech: null },
+      { event: "open", flow: 1, tunnel: 0, ...said },
+      { event: "close", flow: 1, ...said },
+    ]);
+  });
+
+  test.each([
+    [
+      { names: [HOST, "evil.example"] },
+      { reason: "hello-names", sni: `${HOST},evil.example`, alpn: null, ech: false },
+    ],
+    [
+      { names: ["evil\n.example"], extensions: [[16, Buffer.from("\0\x0c\x02h2\x08http/1.1", "latin1")]] },
+      { reason: "hello-name-differs", sni: "evil\n.example", alpn: "h2,http/1.1", ech: false },
+    ],
+    [
+      { names: [HOST], extensions: [[0xfe0d, Buffer.alloc(9)]] },
+      { reason: "hello-encrypted", sni: HOST, alpn: null, ech: true },
+    ],
+    [{ names: ["a".repeat(900)] }, { reason: "hello-name-differs", sni: "a".repeat(300) }],
+  ] as [Parameters<typeof clientHello>[0], object][])("of one that was not: %o", async (parts, line) => {
+    await using the = await tunnelBed();
+    const tunnel = await the.open();
+    tunnel.stream.write(clientHello(parts));
+    await tunnel.text();
+    await expect.poll(() => the.bench.log().at(-1)).toMatchObject({ event: "close", ...line });
+  });
+
+  test.each(["terminate", "splice"])("but not a fake, which rings: %s", async (mode) => {
+    const value = ["fk", "a-value-that-is-nobodys", "0123456789abcdef"].join("-");
+    const fakes = [{ id: "fk-0123456789", kind: "generic", value, cycle: "c", file: "home/.netrc" }];
+    await using the = await tunnelBed({ mode }, { fakes });
+    const tunnel = await the.open();
+    tunnel.stream.write(clientHello({ names: [`${value}.evil.example`] }));
+    await tunnel.text();
+    await expect
+      .poll(() => the.bench.log().at(-1))
+      .toMatchObject({ event: "close", reason: "fake-credential", sni: null });
+    expect(the.bench.told).toMatchObject([{ type: "alarm", alarm: { carrier: "fake-credential" } }]);
+    expect(JSON.stringify(the.bench.log())).not.toContain(value);
+    await allowedStillPasses(the);
+  });
+});
+
 test("who shows another certificate than the authority's is not believed by a client that knows only that one", async () => {
   await using the = await tunnelBed();
   const untrusting = tlsIn(await the.open(), HOST, {});
