@@ -2,13 +2,18 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type Gateway, GuestFailed } from "../egress/egress.ts";
 import type { CheckRun, Observation, ProbeReport } from "../guest/observation.ts";
+import type { SimulatedInternet } from "../guest/probe/network/try.ts";
+import type { ProbeRequest } from "../guest/probe/request.ts";
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
+import type { Internet } from "../probe/internet/internet.ts";
+import type { Runner } from "../probe/internet/ping.ts";
 import { lookFromOutside, outsideElsewhere } from "../probe/outside.ts";
 import { type Carrier, type Measurement, measure, OUR_MACHINERY, requestOf } from "../probe/probe.ts";
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
 import { faithful } from "./faithful.ts";
 import type { Ground } from "./ground.ts";
+import { heldAgainstSink, listeningIn } from "./internet.ts";
 import type { Room } from "./rooms.ts";
 import { type SelfTest, selfTest } from "./selfTest.ts";
 import type { Target } from "./target.ts";
@@ -73,7 +78,7 @@ function refuseWiderLab(subset: Subset): void {
 }
 
 /** Inside by the probe, outside by pid, and where they disagree a row that says so. */
-export async function measureRoom(ground: Ground, room: Room): Promise<View> {
+export async function measureRoom(ground: Ground, room: Joined): Promise<View> {
   const host = await hostFacts();
   const measured = await probeRoom(ground, room, host);
   if (measured.status === "refused") throw new GuestFailed(`the probe in the ${room.role}: ${measured.reason}`);
@@ -87,12 +92,16 @@ export async function measureRoom(ground: Ground, room: Room): Promise<View> {
     ...measured.report,
     observations: [...measured.report.observations.filter((row) => !disputed.has(row.id)), ...contradictory],
   };
+  const listening = await listeningIn(room, room.internet);
   return {
     report,
-    observations: [...report.observations, ...outside.observations],
-    checks: [...report.checks, ...outside.checks],
+    observations: [...report.observations, ...outside.observations, ...listening.observations],
+    checks: [...report.checks, ...outside.checks, ...listening.checks],
   };
 }
+
+/** A room, and what stands around it. */
+type Joined = Room & { internet?: Internet };
 
 /** Stand-ins that the inside says it reached while nobody came to our end of them: the guest's word against what we saw. */
 function unheard(room: Room, report: ProbeReport): Observation[] {
@@ -113,23 +122,16 @@ function unheard(room: Room, report: ProbeReport): Observation[] {
 
 export async function probeRoom(
   ground: Ground,
-  room: Room,
+  room: Joined,
   host: Awaited<ReturnType<typeof hostFacts>>,
 ): Promise<Measurement> {
+  const task = { env: { ...room.env }, cwd: "/", timeoutMs: PROBE_TIMEOUT_MS, outputBytesMax: REPORT_BYTES_MAX };
   const carry: Carrier = (stdin) =>
     ground.stepper.inSandbox(() =>
-      room.guest.run(
-        {
-          run: { program: "probe", args: [] },
-          env: { ...room.env },
-          cwd: "/",
-          stdin,
-          timeoutMs: PROBE_TIMEOUT_MS,
-          outputBytesMax: REPORT_BYTES_MAX,
-        },
-        ground.signal,
-      ),
+      room.guest.run({ ...task, run: { program: "probe", args: [] }, stdin }, ground.signal),
     );
+  const run: Runner = (argv) =>
+    ground.stepper.inSandbox(() => room.guest.run({ ...task, run: { argv }, stdin: "" }, ground.signal));
   const request = requestOf({
     vantage: room.role === "lab" ? "lab" : "target",
     home: room.homePath,
@@ -139,7 +141,11 @@ export async function probeRoom(
     ours: [...OUR_MACHINERY, ...room.ours],
     host,
   });
-  return measure(carry, request);
+  return heldAgainstSink(room, room.internet, (network) => measure(carry, withNetwork(request, network)), run);
+}
+
+function withNetwork(request: ProbeRequest, network: SimulatedInternet | undefined): ProbeRequest {
+  return network === undefined ? request : { ...request, network };
 }
 
 function compared(view: View, baseline: ProbeReport): View {

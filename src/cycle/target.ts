@@ -1,9 +1,11 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Gateway } from "../egress/egress.ts";
+import type { Internet } from "../probe/internet/internet.ts";
 import type { Clone, Declared } from "../stack/stack.ts";
 import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
+import { internetAround, planResolver, RESOLVER_PATH, widerOutwards } from "./internet.ts";
 import { makeMountPoints } from "./mountPoints.ts";
 import { limitsOf, narrowTo } from "./narrower.ts";
 import { type Opening, open, type Room } from "./rooms.ts";
@@ -12,7 +14,7 @@ import { planTarget, type TargetPlan } from "./targetPlan.ts";
 import { mayRunThirdParty, type ThirdParty } from "./weakGround.ts";
 
 /** The agent's own sandbox rebuilt around the clone (targetPlan.ts), open and joined to the gateway. */
-export type Target = Room & { declared: Declared; plan: TargetPlan; thirdParty: ThirdParty };
+export type Target = Room & { declared: Declared; plan: TargetPlan; thirdParty: ThirdParty; internet: Internet };
 
 /** `label` tells the rebuilt ones of one cycle apart; their stand-ins lie in a directory of that name. */
 export async function openTarget(
@@ -37,6 +39,8 @@ export async function openTarget(
   const { rootfs } = ground.image;
   const plan = await planTarget({ declared, chosen, clone, directory, rootfs, onTouch });
   narrowTo(chosen.driver, plan);
+  planResolver(plan, declared, chosen.driver, directory);
+  plan.wider.push(...widerOutwards(declared));
   const limits = limitsOf(declared, ground.config.limits, plan);
   const closeStandIns = async () => {
     for (const sentinel of plan.sentinels) sentinel.stop();
@@ -54,14 +58,16 @@ export async function openTarget(
       limits,
       ...(chosen.isTool ? asTool(declared) : {}),
     });
+    const internet = await joinInternet(ground, room, { declared, chosen });
     return {
       ...room,
+      internet,
       homePath: declared.homePath,
       workspacePath: declared.workspacePath,
       env: { HOME: declared.homePath, ...declared.env },
       network: declared.network,
       standIns: placesOf(plan),
-      ours: placesOfOurs(declared),
+      ours: [...placesOfOurs(declared), ...(internet.status === "standing" ? [RESOLVER_PATH] : [])],
       why: chosen.why,
       declared,
       plan,
@@ -73,6 +79,20 @@ export async function openTarget(
     };
   } catch (thrown) {
     await closeStandIns();
+    throw thrown;
+  }
+}
+
+/** Without it the room is still a room; but one that an error leaves half open is ended. */
+async function joinInternet(
+  ground: Ground,
+  room: Awaited<ReturnType<typeof open>>,
+  what: Parameters<typeof internetAround>[2],
+): Promise<Internet> {
+  try {
+    return await internetAround(ground, room, what);
+  } catch (thrown) {
+    await room.end();
     throw thrown;
   }
 }

@@ -54,6 +54,8 @@ async function overProxy(
   proxy: Proxy | undefined,
 ): Promise<Tried> {
   if (proxy === undefined) return { status: "unable", reason: "the environment names no HTTP proxy" };
+  if (!proxy.isHere)
+    return { status: "unable", reason: "the proxy that the environment names is none of this sandbox" };
   const name = host.includes(":") ? `[${host}]` : host;
   // A tunnel for the port of TLS, and a plain request for the others, as a client would.
   const isTunnel = port === 443;

@@ -3,8 +3,11 @@ import type { Context } from "../probe.ts";
 /** Names of the variables, in the order in which a client of TLS takes them. */
 const NAMES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/** `header` is a whole line of a request, or empty. It may hold a password, which is said to the proxy alone. */
-export type Proxy = { host: string; port: number; header: string };
+/**
+ * `header` is a whole line of a request, or empty. It may hold a password, which is said to the proxy alone. `isHere`: it
+ * listens in the sandbox itself, so that it is the real one.
+ */
+export type Proxy = { host: string; port: number; header: string; isHere: boolean };
 
 /** The HTTP proxy that the environment asks to use; undefined without one, and for the one that carries the probe. A SOCKS proxy is none. */
 export function proxyOf({ environment, request }: Pick<Context, "environment" | "request">): Proxy | undefined {
@@ -23,6 +26,7 @@ export function proxyOf({ environment, request }: Pick<Context, "environment" | 
       host,
       port: url.port === "" ? 80 : Number(url.port),
       header,
+      isHere: /^127\.|^::1$|^localhost$/.test(host),
     };
   }
   return undefined;

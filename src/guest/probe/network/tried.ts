@@ -1,6 +1,7 @@
 import type { Context, Row, Seen } from "../probe.ts";
 import { absent, CONTROL, denied, notMeasured, reachable } from "../row.ts";
 import { attempt } from "./attempt.ts";
+import { parseNetDev } from "./network-interface.ts";
 import { proxyOf } from "./proxy.ts";
 import type { SimulatedInternet, Tried, Try } from "./try.ts";
 
@@ -25,12 +26,19 @@ export async function seenBy(
   triesOf: (internet: SimulatedInternet) => readonly Try[],
 ): Promise<Seen> {
   const { network } = context.request;
-  if (network === undefined || context.tried === undefined)
-    return { rows: [notMeasured(check, check, "no simulated internet stands around this place")] };
+  if (network === undefined || context.tried === undefined) return { rows: [await withoutInternet(context, check)] };
   const tried = await context.tried;
   const tries = triesOf(network);
   if (tries.length === 0) return { rows: [absent(check, check, "nothing of the kind is declared")] };
   return { rows: tries.map((one) => rowOf(one, tried.get(one.id))) };
+}
+
+/** Where there is no interface, nothing need be sent to know that nothing leaves by one. */
+async function withoutInternet({ ground }: Context, check: string): Promise<Row> {
+  const table = await ground.table("/proc/net/dev");
+  const names = table.status === "refused" ? undefined : parseNetDev(table.value).filter((name) => name !== "lo");
+  if (names?.length === 0) return absent(check, check, "no interface but the loopback");
+  return notMeasured(check, check, "no simulated internet stands around this place, so nothing was sent");
 }
 
 function rowOf(one: Try, tried: Tried | undefined): Row {
