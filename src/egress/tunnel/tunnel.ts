@@ -77,10 +77,10 @@ const CONNECT_MS = 10_000;
 
 export function tunnelDesk(parts: TunnelParts): TunnelDesk {
   const limits = { ...TUNNEL_LIMITS, ...parts.limits };
-  const desk = (rule: Rule, { ring }: TunnelRequest): Host => ({
+  const desk = (rule: Rule, request: TunnelRequest): Host => ({
     rule,
     limits,
-    ring,
+    ring: (hit) => request.ring(hit),
     recogniser: parts.recogniser(),
   });
   return {
