@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { Document, isMap } from "yaml";
 import { isPlainName, parseAuthority } from "./grammar.ts";
 import { isPathTemplate, parseTarget } from "./path.ts";
 import type { Flow } from "./readLog.ts";
@@ -14,50 +14,73 @@ export type Proposal = {
   methods: string[];
   paths: string[];
   why: "";
-  /** How often it was asked for. */
+  /**
+   * `requests`: methods and paths are those that were asked for. `host`: a tunnel was asked for and denied, so that nobody knows
+   * what would have been asked in it; both are empty, and such a rule does not load before a person has filled them in.
+   */
+  knows: "requests" | "host";
+  /** How often it was asked for, tunnels counted. */
   asked: number;
 };
 
 /** Denials that a rule could turn. A form that the grammar refuses, a canary host or a fake is none of them. */
 const TEACHABLE = new Set(["host-not-listed", "port-not-listed", "method-not-listed", "path-not-listed"]);
+/** Of a tunnel: what it is denied for without a rule for its host and port. */
+const TEACHABLE_OF_TUNNELS = new Set(["host-not-listed", "port-not-listed"]);
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 /** From so many different values in one place on it is taken for a parameter. */
 const VALUES_MAX = 5;
 
 export function proposeRules(flows: readonly Flow[]): Proposal[] {
-  const groups = new Map<string, { host: string; port: number; methods: Set<string>; paths: string[][] }>();
+  const groups = new Map<string, Group>();
   for (const { opened } of flows) {
-    if (opened.verdict !== "deny" || !TEACHABLE.has(opened.reason) || !METHODS.has(opened.method)) continue;
+    if (opened.verdict !== "deny") continue;
     const authority = parseAuthority(opened.authority);
-    const target = parseTarget(opened.path);
-    if (authority.status === "refused" || target.status === "refused" || !isPlainName(authority.host)) continue;
+    if (authority.status === "refused" || !isPlainName(authority.host)) continue;
     const port = authority.port ?? 443;
     const key = `${authority.host}:${port}`;
-    const group = groups.get(key) ?? { host: authority.host, port, methods: new Set(), paths: [] };
+    const group = groups.get(key) ?? { host: authority.host, port, methods: new Set(), paths: [], tunnels: 0 };
+    if (opened.method === "CONNECT") {
+      if (!TEACHABLE_OF_TUNNELS.has(opened.reason)) continue;
+      group.tunnels++;
+    } else {
+      const target = parseTarget(opened.path);
+      if (!TEACHABLE.has(opened.reason) || !METHODS.has(opened.method) || target.status === "refused") continue;
+      group.methods.add(opened.method);
+      group.paths.push([...target.segments]);
+    }
     groups.set(key, group);
-    group.methods.add(opened.method);
-    group.paths.push([...target.segments]);
   }
-  return [...groups.values()].map(({ host, port, methods, paths }) => ({
+  return [...groups.values()].map(({ host, port, methods, paths, tunnels }) => ({
     id: `${host.replaceAll(".", "-")}${port === 443 ? "" : `-${port}`}`.slice(0, 60),
     host,
     port,
     methods: [...methods].sort(),
     paths: templatesOf(paths),
     why: "",
-    asked: paths.length,
+    knows: paths.length === 0 ? "host" : "requests",
+    asked: paths.length + tunnels,
   }));
 }
+
+type Group = { host: string; port: number; methods: Set<string>; paths: string[][]; tunnels: number };
+
+const HOST_ONLY = ` Only the host is known: a tunnel to it was asked for. Name the methods and paths that it is to be used for.`;
 
 /** As `allowlists/<purpose>.yaml` has it, with what a person must fill in. */
 export function proposalYaml(proposals: readonly Proposal[]): string {
   const rules = proposals.map(({ id, host, port, methods, paths, why }) => {
     return { id, host, port, methods, paths, responseBytesMax: 1_048_576, why };
   });
+  const document = new Document({ version: 1, purpose: "learnt", rules });
+  for (const [i, { knows }] of proposals.entries()) {
+    const rule = document.getIn(["rules", i]);
+    if (knows === "host" && isMap(rule)) rule.commentBefore = HOST_ONLY;
+  }
   return [
     "# Proposed from what a cycle asked for and was denied. It does not load before each why says why.",
     "# Query keys are not in the log: name those that are needed under query.",
-    stringify({ version: 1, purpose: "learnt", rules }).trimEnd(),
+    document.toString().trimEnd(),
   ].join("\n");
 }
 
