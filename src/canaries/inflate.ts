@@ -16,14 +16,18 @@ export type Budget = {
 const GZIP = Buffer.from([0x1f, 0x8b, 0x08]);
 /** RFC 1950, 2.2: the usual window, and each level of compression. */
 const ZLIB = [0x01, 0x5e, 0x9c, 0xda].map((level) => Buffer.from([0x78, level]));
-/** Two bytes are few, so that they count only where something begins: behind one of these, or behind nothing. */
+/**
+ * Two bytes are few, so that they count only where something begins: behind one of these, or behind nothing. What hex digits give is
+ * little, and there may be any digit before.
+ */
 const BEFORE_ZLIB = new Set(Buffer.from("\0\n \"'=:,;>{(["));
 
 /**
  * The content of every compressed stream in the bytes, whatever follows it. Checksums are not looked at: who sends a wrong one has
  * not sent less. Of a stream that is cut off, or broken on the way, there is what can be read.
+ * @param isOfDigits of what was read from hex.
  */
-export function* compressedViews(bytes: Buffer, budget: Budget): Generator<View> {
+export function* compressedViews(bytes: Buffer, budget: Budget, isOfDigits: boolean): Generator<View> {
   for (let at = bytes.indexOf(GZIP); at >= 0; at = bytes.indexOf(GZIP, at + 1)) {
     const from = blocksOfGzip(bytes, at);
     if (from !== undefined) yield* compressedView(bytes, at, from, "gzip", budget);
@@ -31,7 +35,7 @@ export function* compressedViews(bytes: Buffer, budget: Budget): Generator<View>
   }
   for (const magic of ZLIB) {
     for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
-      const isStart = at === 0 || BEFORE_ZLIB.has(bytes[at - 1] ?? 0);
+      const isStart = isOfDigits || at === 0 || BEFORE_ZLIB.has(bytes[at - 1] ?? 0);
       if (isStart) yield* compressedView(bytes, at, at + magic.length, "zlib", budget);
       if (budget.isSpent) return;
     }

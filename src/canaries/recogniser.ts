@@ -56,7 +56,7 @@ export function recogniser(fakes: readonly Fake[], masterKey?: Uint8Array): Reco
       seen.add({ ...block, encoding: nameOf(encodings), offset: at(i) });
     });
     if (encodings.length >= DEPTH_MAX) return;
-    for (const view of views(bytes, budget, shape)) {
+    for (const view of views(bytes, budget, shape, encodings.at(-1))) {
       if (seen.isFull()) return;
       look(view.bytes, [...encodings, view.encoding], (i) => at(view.offsetOf(i)), seen, budget);
     }

@@ -40,7 +40,8 @@ export function* escapedHexViews(bytes: Buffer): Generator<View> {
   yield* bothWays(Array.from(text.matchAll(ESCAPED_HEX_RUN), (match) => hexRun(match, 0)));
 }
 
-const HEX_RUN = /(?:[0-9A-Fa-f]{2}[ :]?){8,}/g;
+/** One digit more than pairs: where the first one is not of it, the last one is. */
+const HEX_RUN = /(?:[0-9A-Fa-f]{2}[ :]?){8,}[0-9A-Fa-f]?/g;
 /** The look ahead is cheaper to fail. */
 const ESCAPED_HEX_RUN = /(?=\\x)(?:\\x[0-9A-Fa-f]{2}){4,}/g;
 

@@ -10,9 +10,10 @@ export const DEPTH_MAX = 4;
 /**
  * Every other reading of a text: its base64 and hex runs, its escapes undone, its compressed content. Each costs from
  * `budget`; when that is spent there are no more, which bounds the work on hostile input.
+ * @param from the encoding that the text itself was read from.
  */
-export function* views(bytes: Buffer, budget: Budget, shape: Shape): Generator<View> {
-  for (const view of all(bytes, shape, budget)) {
+export function* views(bytes: Buffer, budget: Budget, shape: Shape, from?: string): Generator<View> {
+  for (const view of all(bytes, shape, budget, from)) {
     if (budget.bytes < view.bytes.length) {
       budget.isSpent = true;
       return;
@@ -22,12 +23,12 @@ export function* views(bytes: Buffer, budget: Budget, shape: Shape): Generator<V
   }
 }
 
-function* all(bytes: Buffer, shape: Shape, budget: Budget): Generator<View> {
+function* all(bytes: Buffer, shape: Shape, budget: Budget, from: string | undefined): Generator<View> {
   if (shape.hasEscapes) {
     yield* escapeViews(bytes);
     yield* escapedHexViews(bytes);
   }
   yield* hexViews(bytes, shape);
   yield* base64Views(bytes, shape);
-  yield* compressedViews(bytes, budget);
+  yield* compressedViews(bytes, budget, from === "hex");
 }
