@@ -38,6 +38,13 @@ const TOOLS = [
     isThere: hasStaticBusybox,
   },
   { program: "git", package: "git", why: "the history of a cloned workspace" },
+  {
+    program: "ip",
+    package: "iproute2",
+    why: "the simulated internet around a target that has a network",
+    // Nobody else can make one.
+    isThere: () => process.getuid?.() !== 0 || isOnPath("ip"),
+  },
   { program: "ssh-keygen", package: "openssh-client", why: "signatures of approvals" },
 ];
 const TEST_TOOLS = [
@@ -46,7 +53,7 @@ const TEST_TOOLS = [
   { program: "rootlesskit", package: "rootlesskit", why: "an engine without root, for the same tests" },
   { program: "newuidmap", package: "uidmap", why: "the user ids of that engine" },
   { program: "clamd", package: "clamav-daemon", why: "the scanner that looks at what public sources send" },
-  { program: "ip", package: "iproute2", why: "the empty network namespace that engine stands in" },
+  { program: "iptables", package: "iptables", why: "a firewall inside a sandbox whose network is measured" },
   { program: "socat", package: "socat", why: "srt carries its proxies into its sandbox with it" },
   { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },
   { program: "curl", package: "curl", why: "a client of the gateway's tunnels, inside a sandbox" },

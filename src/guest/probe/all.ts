@@ -74,9 +74,10 @@ import { foreignEnviron } from "./secrets/foreign-environ.ts";
 import { kernelKeyring } from "./secrets/kernel-keyring.ts";
 import { serviceAccountToken } from "./secrets/service-account-token.ts";
 
-/** Every check, in the order in which they run. The descriptors come first, before any other check has opened one. */
+/** Every check, in the order in which they run. Descriptors and listeners come first, before any other check has opened one. */
 export const CHECKS: readonly Check[] = [
   inheritedDescriptor,
+  loopbackListener,
   syscallBoundary,
   runtimeName,
   userIdentity,
@@ -128,7 +129,6 @@ export const CHECKS: readonly Check[] = [
   networkInterface,
   networkRoute,
   hostNetworkNamespace,
-  loopbackListener,
   proxyEnvironment,
   abstractSocket,
   hostIpc,

@@ -8,6 +8,7 @@ import { inheritedDescriptor } from "./filesystem/inherited-descriptor.ts";
 import { finish } from "./finish.ts";
 import { type Ground, kernel } from "./ground.ts";
 import { everyTry } from "./network/everyTry.ts";
+import { loopbackListener } from "./network/loopback-listener.ts";
 import { tryAll } from "./network/tried.ts";
 import { CHECK_MS_MAX, type Check, type Context, PROBE_MS_MAX, ROWS_MAX, type Row } from "./probe.ts";
 import type { ProbeRequest } from "./request.ts";
@@ -65,7 +66,7 @@ export async function runProbe(input: Input): Promise<Answer> {
 }
 
 /** Before there are sockets of ours that they would see. */
-const LOOKS_AT_ITSELF: readonly Check[] = [controlCheck, inheritedDescriptor];
+const LOOKS_AT_ITSELF: readonly Check[] = [controlCheck, inheritedDescriptor, loopbackListener];
 const HEAD_START_MS = 60;
 
 /**

@@ -30,7 +30,8 @@ import { settingsOf, wantedTools } from "./settings.ts";
 /**
  * srt, the sandbox that Claude Code puts around its commands: the real program with the agent's own settings, in a room of
  * ours that has nothing of the host in it (room.ts). The shim is srt's command, so whatever runs inside runs under srt's
- * rules. Its proxies run in the room, which has no network either: what the settings allow is asked for and not reached.
+ * rules. Its proxies run in the room, which has no network either: what the settings allow is asked for and not reached, unless
+ * whoever made the sandbox joins a simulated internet to the room.
  */
 export function srtDriver(options: {
   runDirectory: string;

@@ -99,7 +99,7 @@ function hide({ draft, from, declaredAt }: Place, path: string): void {
 
 /** Settings of the proxy that a room without a network has no use for, and those of other systems. */
 const NETWORK_WHY: Readonly<Record<string, string>> = {
-  deniedDomains: "no name is reached from a target at all",
+  deniedDomains: "the tool's own proxy follows it; no name of these is tried",
   allowLocalBinding: "a room has a loopback of its own",
   allowMachLookup: "of macOS alone",
 };
@@ -114,7 +114,7 @@ function applyNetwork({ draft, from, declaredAt }: Place, content: unknown, row:
       draft.network = "has-network";
       row(
         `network.allowedDomains (${names.length})`,
-        "a target reaches no name: what the proxy lets through is not tried",
+        "a target reaches none of them: what the proxy lets through is tried on a simulated internet, where that can be had",
       );
     } else if (key === "allowAllUnixSockets") {
       // The tool's only filter is the one that holds back sockets.

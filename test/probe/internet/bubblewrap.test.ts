@@ -94,6 +94,21 @@ test("a filter inside is tested as it is: what it holds back is denied beside wh
   });
 });
 
+test("a proxy that is only asked for by a variable is gone round, and of one that is not here no rule is told", async () => {
+  await withRoom(async (room) => {
+    const rows = await room.rows({
+      HTTP_PROXY: "http://proxy.example:3128",
+      HTTPS_PROXY: "http://proxy.example:3128",
+    });
+    expect(rows.get("proxy-ignored:address")?.verdict).toBe("reachable");
+    expect(rows.get("proxy-ignored:name")?.verdict).toBe("reachable");
+    expect(rows.get("egress-map:unlisted:443")).toMatchObject({
+      verdict: "not-measured",
+      detail: "the proxy that the environment names is none of this sandbox",
+    });
+  });
+});
+
 test("what is dropped without a word is denied too, and the probe does not wait for each", async () => {
   await withRoom(
     async (room) => {

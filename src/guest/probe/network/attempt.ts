@@ -146,8 +146,9 @@ function overUdp({ host, port }: Try, token: string, timeoutMs: number): Promise
     socket.on("message", (message) =>
       settle(message.includes(proofOf(token)) ? { status: "answered" } : { status: "other", by: "" }),
     );
-    socket.connect(port, host, (error?: Error) => {
-      if (error !== undefined || isOver) return;
+    socket.connect(port, host, (error?: Error | null) => {
+      if (error !== undefined && error !== null) return settle({ status: "refused", errno: codeOf(error) });
+      if (isOver) return;
       socket.send(token, (failed) => {
         if (failed !== null) settle({ status: "refused", errno: codeOf(failed) });
       });
