@@ -3,7 +3,7 @@
  *
  *   node src/setup.mjs          what `npm start` needs
  *   node src/setup.mjs --test   what `npm test` needs besides
- *   node src/setup.mjs --scoreboard   the proxies that `npm run scoreboard` compares with
+ *   node src/setup.mjs --scoreboard   the proxies that `npm run scoreboard` and `npm run bench` compare with
  *
  * It says what it will do before it does it, does nothing twice, and asks no network when all is in place.
  * Exit 0 ready, 2 a person must act (one line and a hint).
@@ -62,11 +62,15 @@ const TEST_TOOLS = [
 const SCOREBOARD_TOOLS = [
   { program: "squid", package: "squid", why: "what gets round other proxies is tried on them, too" },
   { program: "tinyproxy", package: "tinyproxy", why: "another one of these" },
+  { program: "mitmdump", package: "mitmproxy", why: "what terminates TLS is measured beside it" },
 ];
 
 /** Where the qemu driver looks first. */
 const KERNEL = "/usr/local/lib/weakdoor/kernel";
 const KERNEL_PACKAGE = "linux-image-cloud-amd64";
+
+/** The squid that can end TLS. Debian's two cannot be installed together, so this one is unpacked, for the bench alone. */
+const SQUID_OPENSSL = "/usr/local/lib/weakdoor/squid-openssl";
 
 main(process.argv.slice(2));
 
@@ -79,6 +83,7 @@ function main(argv) {
   const more = [...(isForTests ? TEST_TOOLS : []), ...(argv.includes("--scoreboard") ? SCOREBOARD_TOOLS : [])];
   installTools([...TOOLS, ...more]);
   if (isForTests) unpackKernel();
+  if (argv.includes("--scoreboard")) unpackSquid();
   if (isForTests) installTestAgents();
 }
 
@@ -130,13 +135,21 @@ function unpackKernel() {
   if (!depends().includes("Depends:")) run("apt-get", ["-qq", "update"], "/", process.env, "ignore");
   const name = /Depends: (linux-image-\S+)/.exec(depends())?.[1];
   if (name === undefined) stop(`there is no package ${KERNEL_PACKAGE} here`, byHand);
-  say(
-    `will unpack ${name} to ${KERNEL}, which installs nothing (the guests' kernel, for the tests of the qemu driver)`,
-  );
-  mkdirSync(dirname(KERNEL), { recursive: true });
-  const making = mkdtempSync(`${KERNEL}.`);
+  unpack(name, KERNEL, "the guests' kernel, for the tests of the qemu driver", byHand);
+}
+
+function unpackSquid() {
+  if (existsSync(SQUID_OPENSSL)) return;
+  const byHand = `apt-get download squid-openssl, and dpkg-deb -x it to ${SQUID_OPENSSL}`;
+  unpack("squid-openssl", SQUID_OPENSSL, "what terminates TLS is measured beside it", byHand);
+}
+
+function unpack(name, directory, why, byHand) {
+  say(`will unpack ${name} to ${directory}, which installs nothing (${why})`);
+  mkdirSync(dirname(directory), { recursive: true });
+  const making = mkdtempSync(`${directory}.`);
   const failure = unpackInto(making, name);
-  if (failure === undefined) renameSync(join(making, "unpacked"), KERNEL);
+  if (failure === undefined) renameSync(join(making, "unpacked"), directory);
   rmSync(making, { recursive: true, force: true });
   if (failure !== undefined) stop(failure, byHand);
 }

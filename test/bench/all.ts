@@ -1,6 +1,7 @@
 import { channels } from "./channel.bench.ts";
 import { clone } from "./clone.bench.ts";
 import { cycle } from "./cycle.bench.ts";
+import { egress } from "./egress.bench.ts";
 import type { Bench } from "./figure.ts";
 import { gateway } from "./gateway.bench.ts";
 import { kills } from "./kill.bench.ts";
@@ -18,6 +19,7 @@ export const benches: readonly Bench[] = [
   ...starts,
   ...channels,
   gateway,
+  ...egress,
   ...kills,
   ...owners,
   ...rounds,
