@@ -8,8 +8,9 @@ import type { Ledger } from "../ledger/ledger.ts";
 
 /**
  * What the model calls of a cycle cost, as one leaf of the log, however the cycle ends. The gateway says it before each call,
- * with all that the call could cost, and again when the call is over; each word is on the disk before the next call's answer
- * is read, so that the leaf of a cycle that was killed outright is written by the run that finds it.
+ * with all that the call could cost, and again when the call is over; each word is on the disk as soon as it is heard, so that the
+ * leaf of a cycle that was killed outright is written by the run that finds it. A call that began in the very moment of
+ * such a kill may be missing in it.
  */
 export type SpendLeaf = {
   hear(spend: ModelSpend): void;

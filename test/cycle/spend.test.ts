@@ -9,7 +9,7 @@ import type { Ledger } from "../../src/ledger/ledger.ts";
 import { newLog } from "../support/ledger/logs.ts";
 
 const CYCLE = "c20261121-042839-9f3a1c";
-const PRICE = { inputPerMillion: 3, outputPerMillion: 15 };
+const PRICE = { inputPerMTok: 3, outputPerMTok: 15 };
 
 function spent(calls: number): ModelSpend {
   return { calls, unsaid: 0, inputTokens: 10, outputTokens: 5, tokens: 15, tokensMax: 100, money: null };
@@ -71,8 +71,8 @@ test("a word that was cut off as it was written is none, and what is no file is 
 test("a call counts as the most that it can cost from before it is made until it says what it did cost", () => {
   const heard: ModelSpend[] = [];
   const money = { max: 1, currency: "EUR", prices: { "m-1": PRICE } };
-  const relay = { kind: "openai", baseUrl: "http://127.0.0.1:9", key: "k", models: ["m-1"], tokensMax: 1_000, money };
-  const purse = purseOf(relay as Parameters<typeof purseOf>[0], (spend) => heard.push(spend));
+  const budget = { baseUrl: "http://127.0.0.1:9", key: "k", models: ["m-1"], tokensMax: 1_000, money };
+  const purse = purseOf({ kind: "openai", ...budget }, (spend) => heard.push(spend));
   const bill = (tokens: number) => {
     const opened = purse.open({ tokens, micros: tokens * 15 }, undefined);
     if (opened.status === "over") throw new Error("there is enough");
