@@ -60,6 +60,12 @@ export async function loadConfig(path: string): Promise<Config> {
       file.intended === undefined
         ? resolve(directory, INTENDED_NAME)
         : existing("file", directory, file.intended, at("intended")),
+    probe: {
+      ...file.probe,
+      agentDirectories: file.probe.agentDirectories.map((path) =>
+        existing("directory", directory, path, at("probe", "agentDirectories")),
+      ),
+    },
     docker: { ...file.docker, ...socketAt(directory, file.docker.socket) },
     clamav: socketAt(directory, file.clamav.socket),
     qemu: file.qemu.kernel === undefined ? {} : { kernel: resolve(directory, file.qemu.kernel) },

@@ -104,6 +104,14 @@ const Research = z
     }
   });
 
+/** The tool plane: the agents' own command lines, driven in the rebuilt sandbox by a model that is a script. */
+const Probe = z.strictObject({
+  /** Off, no command line of an agent is run. */
+  tools: z.boolean().default(true),
+  /** Each a `node_modules` that holds them, besides where npm installs for a person and for the machine. */
+  agentDirectories: z.array(Path).max(20).default([]),
+});
+
 const Schedule = z.strictObject({
   /** Minute, hour, day of month, month, day of week. */
   cron: z
@@ -149,6 +157,7 @@ export const ConfigFile = z.strictObject({
   stack: Stack,
   target: Target.prefault({}),
   lab: Lab.prefault({}),
+  probe: Probe.prefault({}),
   research: Research.prefault({}),
   /** What the team says the sandbox may reach; `intended.yaml` beside this file when left out. */
   intended: Path.optional(),

@@ -13,7 +13,8 @@ export async function runCycle(parts: Parts, step: Step): Promise<Written> {
   await using lab = await step("lab", () => parts.lab(clone, gateway));
   const preflight = await step("preflight", () => parts.preflight(clone, gateway, lab));
   await using target = await step("target", () => parts.target(clone, gateway));
-  const measured = await step("measure", () => parts.measure(target, lab, gateway));
+  const access = await step("measure", () => parts.measure(target, lab, gateway));
+  const measured = await step("tools", () => parts.tools(stack, gateway, access));
   const drills = await step("drill", () => parts.drill(clone, target, gateway));
   const audit = await step("audit", () => parts.audit(clone, stack));
   const research = await step("research", () => parts.research(lab, measured, audit));

@@ -24,6 +24,7 @@ import { type Preflight, preflight } from "./preflight.ts";
 import { type Lab, labRoom, type Room, scratchRoom } from "./rooms.ts";
 import { research } from "./study.ts";
 import { openTarget, type Target } from "./target.ts";
+import { measureTools } from "./tools.ts";
 import { type Mitigated, proveMitigations } from "./trials.ts";
 import { drillTripwires } from "./tripwires.ts";
 import { type Results, type Written, writeReport } from "./write.ts";
@@ -37,6 +38,8 @@ export type Parts = {
   preflight(clone: Copy, gateway: Gateway, lab: Lab): Promise<Preflight>;
   target(clone: Copy, gateway: Gateway): Promise<Target>;
   measure(target: Target, lab: Lab, gateway: Gateway): Promise<Measured>;
+  /** With what the agents' own tools can do. */
+  tools(stack: Studied, gateway: Gateway, measured: Measured): Promise<Measured>;
   drill(clone: Copy, target: Target, gateway: Gateway): Promise<DrillOutcome[]>;
   audit(clone: Copy, stack: Studied): Promise<Audit>;
   research(lab: Lab, measured: Measured, audit: Audit): Promise<Research>;
@@ -82,6 +85,18 @@ export function realParts(ground: Ground): Parts {
     },
     target: async (clone, gateway) => openTarget(ground, gateway, clone, await declaredOf(clone)),
     measure: (target, lab, gateway) => measureAll(ground, gateway, target, lab),
+    async tools({ discovered }, gateway, measured) {
+      const { observations, checks } = await measureTools(ground, gateway, discovered);
+      const { target } = measured;
+      return {
+        ...measured,
+        target: {
+          ...target,
+          observations: [...target.observations, ...observations],
+          checks: [...target.checks, ...checks],
+        },
+      };
+    },
     drill: (clone, target, gateway) => drillTripwires(ground, gateway, target, clone),
     async audit(clone, { discovered }) {
       const { agents } = config.stack;

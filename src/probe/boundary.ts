@@ -26,6 +26,7 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
   "executable-memory",
   "proxy-environment",
   "path-access",
+  "tool-path",
 ]);
 
 /** Single rows of the same kind. */

@@ -103,10 +103,7 @@ async function measured(
             { name: "outside", path: "/srv/outside", host: at("outside") },
           ],
           posts: { path: "/.agents/posts", host: at("posts") },
-          give: (path) => {
-            give(dirname(path));
-            give(path);
-          },
+          give,
           listen: (path) => standInSocket(path, () => undefined),
         },
         found.commandLine,

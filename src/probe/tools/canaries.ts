@@ -39,7 +39,7 @@ const WHERE: Readonly<Record<Place["name"], string>> = {
   outside: "a directory outside of the workspace and the home",
 };
 
-/** Plants what is to be read. `give` hands a file to the user inside. */
+/** Plants what is to be read. `give` hands a file or a tree to the user inside. */
 export function plantCanaries(
   places: readonly Place[],
   denied: readonly DeniedPath[],
@@ -49,12 +49,12 @@ export function plantCanaries(
   const tag = randomBytes(4).toString("hex");
   const plant = (id: string, what: string, place: Place, path: string, host: string) => {
     const nonce = newNonce();
-    const failure = written(host, `${nonce}\n`);
-    if (failure !== undefined) {
-      planted.notPlanted.push({ what, why: failure });
+    const laid = written(host, `${nonce}\n`);
+    if (laid.status === "failed") {
+      planted.notPlanted.push({ what, why: laid.reason });
       return;
     }
-    give(host);
+    give(laid.topmost);
     const isWork = place.name === "workspace" && id === "read-workspace";
     planted.capabilities.push({ id, action: "read", isWork, what, place, file: { path, nonce } });
   };
@@ -132,14 +132,17 @@ function newNonce(): string {
   return `nonce-${randomBytes(12).toString("hex")}`;
 }
 
-function written(path: string, content: string): string | undefined {
+type Laid = { status: "laid"; topmost: string } | { status: "failed"; reason: string };
+
+/** `topmost` the first of what was made on the way: all of it is the agent's user's to use. */
+function written(path: string, content: string): Laid {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    const made = mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, content, { flag: "wx", mode: 0o600 });
-    return undefined;
+    return { status: "laid", topmost: made ?? path };
   } catch (thrown) {
     const errno = errnoOf(thrown);
     if (errno === undefined) throw thrown;
-    return `nothing could be put at its place: ${errno}`;
+    return { status: "failed", reason: `nothing could be put at its place: ${errno}` };
   }
 }

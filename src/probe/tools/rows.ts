@@ -137,10 +137,15 @@ function isOurs(path: string): boolean {
   return (Object.values(PATHS_OF_OURS) as string[]).includes(path);
 }
 
-const ABOUT = { category: "tool-plane" as const, from: "target" as const };
-/** Every check that the rows of an agent belong to. */
-const CHECKS = [CELL, WIDER, RULE, GATE] as const;
-const IDENTITIES = ["mcp-identity", "hook-identity"] as const;
+/** Every check that the rows of an agent belong to, and from where each is told. */
+const CHECKS: readonly Pick<CheckRun, "check" | "category" | "from">[] = [
+  ...[CELL, WIDER, RULE, GATE].map((check) => ({ check, category: "tool-plane" as const, from: "target" as const })),
+  ...["mcp-identity", "hook-identity"].map((check) => ({
+    check,
+    category: "tool-plane" as const,
+    from: "outside" as const,
+  })),
+];
 
 type Coverage = {
   cells: readonly Cell[];
@@ -158,18 +163,55 @@ export function coverageOf({ agent, version }: CommandLine, coverage: Coverage):
   ];
   const reason = bounded(gaps.length === 0 ? "" : `${agent} ${version}: ${gaps.join("; ")}`, 400);
   const status = end.isTimedOut || unmeasured.length > 0 || notPlanted.length > 0 ? "degraded" : "ran";
-  return [...CHECKS, ...IDENTITIES].map((check) => ({ ...ABOUT, check, ...asRun(status, reason) }));
+  return CHECKS.map((about) => ({ ...about, ...asRun(status, reason) }));
 }
 
 function asRun(status: "ran" | "degraded", reason: string): Pick<CheckRun, "status" | "reason"> {
   return status === "ran" ? { status, reason: "" } : { status, reason };
 }
 
-/** For an agent that was not driven, and for the whole plane. */
+/** For an agent that was not driven. */
 export function notMeasured(agent: string, why: string, status: "skipped" | "failed" = "failed"): ToolPlane {
   const reason = bounded(`${agent}: ${oneLine(why, 350)}`, 400);
   return {
     observations: [],
-    checks: [...CHECKS, ...IDENTITIES].map((check) => ({ ...ABOUT, check, status, reason })),
+    checks: CHECKS.map((about) => ({ ...about, status, reason })),
   };
+}
+
+/** Measured, in a room that is other than the real one. */
+export function withCaveat({ observations, checks }: ToolPlane, caveat: string): ToolPlane {
+  return {
+    observations,
+    checks: checks.map((run) =>
+      run.status === "ran" || run.status === "degraded"
+        ? { ...run, status: "degraded", reason: bounded([caveat, run.reason].filter(Boolean).join("; "), 400) }
+        : run,
+    ),
+  };
+}
+
+/** All agents of a stack: one line of coverage a check, which ran only when it did for each. One line for all when nothing was driven. */
+export function joinedPlanes(planes: readonly ToolPlane[]): ToolPlane {
+  const observations = planes.flatMap((plane) => plane.observations);
+  const all = planes.flatMap((plane) => plane.checks);
+  const checks = [...new Set(all.map(({ check }) => check))].map((check) =>
+    joinedRuns(all.filter((run) => run.check === check)),
+  );
+  const isUndriven = observations.length === 0 && checks.every(({ status }) => status === "skipped");
+  return { observations, checks: isUndriven ? checks.filter(({ check }) => check === WIDER) : checks };
+}
+
+function joinedRuns(runs: readonly CheckRun[]): CheckRun {
+  const [first, ...others] = runs;
+  if (first === undefined) throw new RangeError("no run to join");
+  const isSame = others.every(({ status }) => status === first.status);
+  const reason = bounded(
+    runs
+      .map((run) => run.reason)
+      .filter(Boolean)
+      .join("; "),
+    400,
+  );
+  return { ...first, status: isSame ? first.status : "degraded", reason };
 }

@@ -139,4 +139,74 @@ export const TOOLS: readonly Weakness[] = [
     mitigations: [],
     advice: "Set a policy that asks when a command leaves the sandbox.",
   },
+  {
+    id: "tool-wider-than-shell",
+    title: "A path of the agent goes where its shell may not",
+    category: "tool-plane",
+    when: { check: "tool-plane", verdict: ["reachable"], from: ["target"] },
+    one: "per-observation",
+    severity: "high",
+    explanation:
+      "What holds the agent's shell back does not hold this path back: another of its tools, a way of asking, a server or a hook " +
+      "that it starts itself. Whoever steers the agent takes the wider path, and the confinement of the shell protects nothing.",
+    attack: ["T1562.001", "T1611"],
+    atlas: ["AML.T0053", "AML.T0051"],
+    owasp: ["LLM06:2025", "ASI02", "ASI05"],
+    cwe: ["CWE-693", "CWE-424"],
+    mitigations: [],
+    advice:
+      "Confine the agent as a whole and not only its shell, run its servers and hooks inside the same sandbox, and take away tools that need not be there.",
+  },
+  {
+    id: "tool-rule-passed-by",
+    title: "A rule of the agent's settings does not bind one of its tools",
+    category: "tool-plane",
+    when: { check: "tool-rule", verdict: ["reachable"], from: ["target"] },
+    one: "per-observation",
+    severity: "high",
+    explanation:
+      "The settings close a path, and a tool of the agent read it all the same. Rules know the tools and the commands that they name; " +
+      "an interpreter or a server's tool beside them reads what it likes.",
+    attack: ["T1552.001", "T1562.001"],
+    atlas: ["AML.T0053", "AML.T0055"],
+    owasp: ["LLM06:2025", "ASI02"],
+    cwe: ["CWE-693", "CWE-424"],
+    mitigations: [],
+    advice:
+      "Keep what must not be read out of the sandbox, or close it in the sandbox's own file rules; allow no interpreter as a whole.",
+  },
+  {
+    id: "server-outside-tool-sandbox",
+    title: "MCP servers run outside of the sandbox around the agent's shell",
+    category: "tool-plane",
+    when: { check: "mcp-identity", verdict: ["reachable"], from: ["outside"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "The host sees the shell's commands behind namespaces or filters of their own, and the servers without them. A server that is " +
+      "taken over, or asked for the wrong thing, acts with all rights of the person who started the agent.",
+    attack: ["T1195.002", "T1611"],
+    atlas: ["AML.T0010", "AML.T0053"],
+    owasp: ["ASI04", "ASI05", "MCP04:2025"],
+    cwe: ["CWE-653", "CWE-693"],
+    mitigations: [],
+    advice: "Start each server in a sandbox of its own, or the whole agent in one.",
+  },
+  {
+    id: "hook-outside-tool-sandbox",
+    title: "Hooks run outside of the sandbox around the agent's shell",
+    category: "tool-plane",
+    when: { check: "hook-identity", verdict: ["reachable"], from: ["outside"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "The host sees the shell's commands behind namespaces or filters of their own, and what a hook starts without them. Whoever may " +
+      "write a file that a hook runs, from within the shell's sandbox, has left it at the next event.",
+    attack: ["T1546", "T1611"],
+    atlas: ["AML.T0081"],
+    owasp: ["ASI05"],
+    cwe: ["CWE-653", "CWE-829"],
+    mitigations: [],
+    advice: "Let hooks run only files that the agent may not write, and confine the agent as a whole.",
+  },
 ];
