@@ -172,7 +172,7 @@ function installTestAgents() {
     .digest("hex");
   const stamp = join(agents, "node_modules/.weakdoor-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
-  say("installing Claude Code and Codex below test/agents, for the tests alone");
+  say("installing Claude Code, Codex and Gemini CLI below test/agents, for the tests alone");
   installLocked(agents, "@anthropic-ai/claude-code");
   writeFileSync(stamp, lock);
 }
