@@ -11,7 +11,8 @@ export type Clamd = { socket: string; pid: number; [Symbol.asyncDispose](): Prom
 /** As the test's antivirus file is published (https://www.eicar.org); put together here so that no scanner stops at this file. */
 export const EICAR = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR", "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"].join("-");
 
-export async function startClamd(streamBytesMax = 8 * 1024 * 1024): Promise<Clamd> {
+/** @param limits lines of clamd.conf besides ours, as `MaxFileSize 2M`. */
+export async function startClamd(streamBytesMax = 8 * 1024 * 1024, limits: readonly string[] = []): Promise<Clamd> {
   const directory = mkdtempSync(join(tmpdir(), "wd-clam-"));
   const path = (name: string) => join(directory, name);
   for (const name of ["db", "tmp"]) mkdirSync(path(name));
@@ -27,6 +28,7 @@ export async function startClamd(streamBytesMax = 8 * 1024 * 1024): Promise<Clam
       `StreamMaxLength ${streamBytesMax}`,
       "User root",
       "MaxThreads 2",
+      ...limits,
     ].join("\n"),
   );
   const clamd = spawn("/usr/sbin/clamd", ["-c", path("clamd.conf")], { stdio: "ignore" });

@@ -2,8 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testFile } from "../../../src/egress/source/reach.ts";
 import { clamdScan } from "../../../src/egress/source/scan.ts";
 import { type Clamd, EICAR, startClamd } from "../../support/clamd.ts";
 import { selfSigned } from "../../support/selfSigned.ts";
@@ -45,9 +47,12 @@ describe("what clamd says of a file", () => {
     expect(await clamdScan(clamd.socket)(path)).toEqual({ status: "clean" });
   });
 
-  test("a file longer than its StreamMaxLength is not scanned", async () => {
+  test("a file longer than its StreamMaxLength is not scanned, and the limit to raise is named", async () => {
     const scan = clamdScan(clamd.socket);
-    expect(await scan(file(Buffer.alloc(1_000_000, "a")))).toMatchObject({ status: "not-scanned" });
+    expect(await scan(file(Buffer.alloc(1_000_000, "a")))).toEqual({
+      status: "not-scanned",
+      reason: "not scanned: clamd takes no file of 1000000 bytes: raise StreamMaxLength in its clamd.conf over that",
+    });
     expect(await scan(file(Buffer.alloc(50_000, "a")))).toEqual({ status: "clean" });
   });
 
@@ -73,6 +78,39 @@ describe("what clamd says of a file", () => {
     expect(await clamdScan(liar.path, 2_000)(file("hello"))).toMatchObject({ status: "not-scanned" });
     await using honest = await fakeClamd("stream: OK\0");
     expect(await clamdScan(honest.path, 2_000)(file("hello"))).toEqual({ status: "clean" });
+  });
+});
+
+describe("a clamd that says OK to what is too long for it", () => {
+  const MIB = 1024 * 1024;
+  const long = Buffer.alloc(3 * MIB, "a");
+  const unseen = expect.stringMatching(
+    /^not scanned: clamd does not look at files of 3145728 bytes .*: raise MaxFileSize and MaxScanSize/,
+  ) as string;
+
+  test.each([
+    ["because of its MaxFileSize", ["MaxFileSize 2M", "MaxScanSize 16M"]],
+    ["because of its MaxScanSize", ["MaxFileSize 16M", "MaxScanSize 2M"]],
+    ["and says that, too", ["MaxFileSize 2M", "MaxScanSize 16M", "AlertExceedsMax yes"]],
+  ])("%s: not scanned, and never clean or infected", async (_, limits) => {
+    await using short = await startClamd(16 * MIB, limits);
+    const scan = clamdScan(short.socket);
+    expect(await scan(file(long))).toEqual({ status: "not-scanned", reason: unseen });
+    expect(await scan(file(long.subarray(0, MIB)))).toEqual({ status: "clean" });
+    expect(await scan(file(EICAR))).toMatchObject({ status: "infected", signature: "Test.Eicar.UNOFFICIAL" });
+  });
+
+  test("a long file that is within all limits is clean, and an infected one is infected", async () => {
+    await using wide = await startClamd(64 * MIB, ["MaxFileSize 64M", "MaxScanSize 64M"]);
+    const scan = clamdScan(wide.socket);
+    expect(await scan(file(long))).toEqual({ status: "clean" });
+    // As long as ATT&CK's file is.
+    expect(await scan(file(Buffer.alloc(50 * MIB, "a")))).toEqual({ status: "clean" });
+    expect(await scan(file(await buffer(testFile(5 * MIB))))).toMatchObject({ status: "infected" });
+  });
+
+  test("the test file is as long as it is asked to be", async () => {
+    for (const bytes of [1_000, 65_536, 200_001]) expect(await buffer(testFile(bytes))).toHaveLength(bytes);
   });
 });
 
