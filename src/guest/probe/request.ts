@@ -47,9 +47,8 @@ export type NetworkRequest = {
   /** An address on the internet, and a resolver that the sandbox was not given. */
   outside: string;
   foreignResolver: string;
-  /** Absent where the sandbox has no IPv6. */
-  outside6?: string;
-  foreignResolver6?: string;
+  outside6: string;
+  foreignResolver6: string;
   /** Names that the stack's own policy lets through its proxy. */
   allowed: string[];
 };
@@ -94,8 +93,8 @@ function network(given: Record<string, unknown>): NetworkRequest {
     neighbour: text("neighbour"),
     outside: text("outside"),
     foreignResolver: text("foreignResolver"),
-    ...optional("outside6", given["outside6"]),
-    ...optional("foreignResolver6", given["foreignResolver6"]),
+    outside6: text("outside6"),
+    foreignResolver6: text("foreignResolver6"),
     allowed: strings(given["allowed"] ?? [], "network.allowed"),
   };
 }

@@ -32,12 +32,11 @@ const TRY_MS = 150;
 /** For one measurement. `nonce` hex. */
 export function networkFor(options: {
   nonce: string;
-  hasIpv6: boolean;
   allowed: readonly string[];
   timeoutMs?: number;
 }): SimulatedInternet {
   const { gateway, neighbour, outside, foreignResolver, outside6, foreignResolver6 } = ADDRESSES;
-  const { nonce, hasIpv6, allowed, timeoutMs = TRY_MS } = options;
+  const { nonce, allowed, timeoutMs = TRY_MS } = options;
   return {
     nonce,
     timeoutMs,
@@ -46,7 +45,8 @@ export function networkFor(options: {
     neighbour,
     outside,
     foreignResolver,
-    ...(hasIpv6 ? { outside6, foreignResolver6 } : {}),
+    outside6,
+    foreignResolver6,
     allowed: allowed.map(concrete).slice(0, ALLOWED_MAX),
   };
 }

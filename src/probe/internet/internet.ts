@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { messageOf } from "../../base/errors.ts";
 import { exec } from "../../base/exec.ts";
 import { everyTry } from "../../guest/probe/network/everyTry.ts";
-import { METADATA, METADATA_6 } from "../../guest/probe/network/metadata-responder.ts";
+import { METADATA } from "../../guest/probe/network/metadata-responder.ts";
 import { proofOf, type SimulatedInternet, tokenOf } from "../../guest/probe/network/try.ts";
 import type { ProcessId } from "../../stop/stop.ts";
 import { ADDRESSES, networkFor } from "./addresses.ts";
@@ -25,6 +25,7 @@ export type Standing = {
   status: "standing";
   /** Bears the sandbox's name, and is to end with it. */
   process: ProcessId;
+  /** An engine may switch it off; then what is tried over it is refused. */
   hasIpv6: boolean;
   /** Whether a line from the target's namespace arrived before anything ran in it: the positive control of its denials. */
   control: { isHeld: boolean; evidence: string };
@@ -82,11 +83,10 @@ async function standing(sink: Sink, options: OpenOptions): Promise<Standing> {
   const network = () =>
     networkFor({
       nonce: randomBytes(16).toString("hex"),
-      hasIpv6,
       allowed,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-  await sink.listen(placesOf(network()));
+  await sink.listen(placesOf(network(), hasIpv6));
   return {
     status: "standing",
     process: sink.process,
@@ -102,16 +102,17 @@ async function standing(sink: Sink, options: OpenOptions): Promise<Standing> {
 /** A proxy's usual ports beside those that are tried: where one is declared that is not here, the sink stands in its place. */
 const PROXY_PORTS = [3128, 8888, 1080];
 
-function placesOf(network: SimulatedInternet): Parameters<Sink["listen"]>[0] {
+function placesOf(network: SimulatedInternet, hasIpv6: boolean): Parameters<Sink["listen"]>[0] {
   const tries = everyTry(network);
   const tcp = tries.filter(({ way }) => way === "tcp" || way === "proxy").map(({ port }) => port);
   const udp = tries
     .filter(({ way }) => way === "udp" || way === "resolver")
+    .filter(({ host }) => hasIpv6 || !host.includes(":"))
     .map(({ host, port }) => ({ host, port }));
   return {
     tcp: [...new Set([...tcp, ...PROXY_PORTS])],
     udp: [{ host: network.gateway, port: 53 }, ...udp],
-    metadata: [...METADATA.map(([, host]) => host), METADATA_6],
+    metadata: METADATA.map(([, host]) => host),
   };
 }
 

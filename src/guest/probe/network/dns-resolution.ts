@@ -23,16 +23,12 @@ export function dnsResolutionTries({ foreignResolver, foreignResolver6 }: Simula
       host: foreignResolver,
       port: 53,
     },
-    ...(foreignResolver6 === undefined
-      ? []
-      : [
-          {
-            id: `${check}:foreign-ipv6`,
-            subject: "a name, by any other resolver over IPv6",
-            way: "resolver" as const,
-            host: foreignResolver6,
-            port: 53,
-          },
-        ]),
+    {
+      id: `${check}:foreign-ipv6`,
+      subject: "a name, by any other resolver over IPv6",
+      way: "resolver",
+      host: foreignResolver6,
+      port: 53,
+    },
   ];
 }

@@ -24,7 +24,7 @@ export function everyTry(internet: SimulatedInternet): Try[] {
     ...outboundOtherTries(internet),
     ...addressFormTries(internet),
     ...proxyIgnoredTries(internet),
-    ...metadataResponderTries(internet),
+    ...metadataResponderTries(),
     ...hostGatewayTries(internet),
     ...engineEndpointTries(internet),
     ...neighbourTries(internet),

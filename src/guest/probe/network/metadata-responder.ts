@@ -1,6 +1,6 @@
 import type { Check } from "../probe.ts";
 import { seenBy } from "./tried.ts";
-import type { SimulatedInternet, Try } from "./try.ts";
+import type { Try } from "./try.ts";
 
 export const metadataResponder: Check = {
   id: "metadata-responder",
@@ -20,12 +20,11 @@ export const METADATA: readonly (readonly [string, string])[] = [
   ["alibaba", "100.100.100.200"],
   ["oracle", "192.0.0.192"],
   ["google-name", "metadata.google.internal"],
+  ["link-local-ipv6", "fd00:ec2::254"],
 ];
-export const METADATA_6 = "fd00:ec2::254";
 
-export function metadataResponderTries({ outside6 }: SimulatedInternet): Try[] {
-  const over6 = outside6 === undefined ? [] : [["link-local-ipv6", METADATA_6] as const];
-  return [...METADATA, ...over6].map(([name, host]) => ({
+export function metadataResponderTries(): Try[] {
+  return METADATA.map(([name, host]) => ({
     id: `metadata-responder:${name}`,
     subject: `a metadata service at ${host}`,
     way: "tcp",

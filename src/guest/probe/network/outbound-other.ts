@@ -13,14 +13,10 @@ export const outboundOther: Check = {
 
 export function outboundOtherTries({ outside, outside6 }: SimulatedInternet): Try[] {
   const check = "outbound-other";
-  const over4: Try[] = [
+  return [
     { id: `${check}:udp:443`, subject: "a datagram to port 443", way: "udp", host: outside, port: 443 },
     { id: `${check}:udp:123`, subject: "a datagram to port 123", way: "udp", host: outside, port: 123 },
     { id: `${check}:ping`, subject: "an echo request", way: "ping", host: outside, port: 0 },
-  ];
-  if (outside6 === undefined) return over4;
-  return [
-    ...over4,
     { id: `${check}:ipv6-tcp:443`, subject: "port 443 over IPv6", way: "tcp", host: outside6, port: 443 },
     { id: `${check}:ipv6-udp:443`, subject: "a datagram over IPv6", way: "udp", host: outside6, port: 443 },
     { id: `${check}:ipv6-ping`, subject: "an echo request over IPv6", way: "ping", host: outside6, port: 0 },

@@ -66,7 +66,7 @@ function rowOf(one: Try, tried: Tried | undefined): Row {
   }
 }
 
-const OUT_OF_ROOM: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EAFNOSUPPORT"]);
+const OUT_OF_ROOM: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
 
 function refusal(errno: string): string {
   switch (errno) {
