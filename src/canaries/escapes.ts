@@ -2,13 +2,16 @@ import { lastUpTo, type View } from "./view.ts";
 
 /** What lies this near to an escape is read with it; escapes that are further apart than twice that are read on their own. */
 const AROUND = 2048;
+/** Nor is read with it what lies beyond a control character: who escapes anything escapes those. Blanks and line ends are none. */
+const ENDS_TEXT = new Uint8Array(256);
+for (let byte = 0; byte < 0x20; byte++) ENDS_TEXT[byte] = byte >= 0x09 && byte <= 0x0d ? 0 : 1;
 
 /** The text around its escapes with them undone, once for each kind of escape; nothing where there is none. */
 export function* escapeViews(bytes: Buffer): Generator<View> {
   for (const kind of ESCAPES) {
     for (let first = nextEscape(bytes, kind, 0); first >= 0; ) {
       const last = lastOfRow(bytes, kind, first);
-      yield undone(bytes, Math.max(0, first - AROUND), Math.min(bytes.length, last + AROUND), kind);
+      yield undone(bytes, startOfText(bytes, first), endOfText(bytes, last), kind);
       first = nextEscape(bytes, kind, last + 1);
     }
   }
@@ -23,10 +26,28 @@ function nextEscape(bytes: Buffer, kind: Escapes, from: number): number {
 /** Where the last escape is of those that have each one before it near. */
 function lastOfRow(bytes: Buffer, kind: Escapes, first: number): number {
   let last = first;
-  for (let at = first + 1; at < bytes.length && at <= last + 2 * AROUND; at++) {
+  for (let at = first + 1; at < bytes.length && at <= last + 2 * AROUND && isText(bytes, at); at++) {
     if (bytes[at] === kind.sign && isEscape(bytes, kind, at)) last = at;
   }
   return last;
+}
+
+function startOfText(bytes: Buffer, from: number): number {
+  const first = Math.max(0, from - AROUND);
+  let start = from;
+  while (start > first && isText(bytes, start - 1)) start--;
+  return start;
+}
+
+function endOfText(bytes: Buffer, from: number): number {
+  const last = Math.min(bytes.length, from + AROUND);
+  let end = from;
+  while (end < last && isText(bytes, end)) end++;
+  return end;
+}
+
+function isText(bytes: Buffer, at: number): boolean {
+  return ENDS_TEXT[bytes[at] ?? 0] === 0;
 }
 
 function isEscape(bytes: Buffer, { undo }: Escapes, at: number): boolean {

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { kindOf } from "../canaries/kinds/all.ts";
+import type { PlacedToken } from "./watch/watch.ts";
 
 /**
  * A credential that a request to an allowed host carries up from inside. Ours are put in by the gateway, and fakes are told
@@ -8,10 +9,12 @@ import { kindOf } from "../canaries/kinds/all.ts";
  * allowed in the name of an account that is not (an upload to an attacker's own account at a good host).
  */
 export type ForeignCredential = {
-  /** `header authorization`, `query key`: a name, cut short. */
+  /** `header authorization`, `query key`, `path`, `body`: a name, cut short. */
   place: string;
   /** Of a known form, or `unknown`; `ours` when it is what the gateway itself puts in, and so has got inside. */
   kind: string;
+  /** In characters. */
+  length: number;
   /** Keyed, so that the same one is known again and nobody can try values against it. */
   hash: string;
 };
@@ -30,24 +33,43 @@ export type Known = {
   hashKey: Uint8Array;
 };
 
+/** What is known of a request that a rule lets in. */
+export type Carried = {
+  headers: IncomingHttpHeaders;
+  query: string;
+  body: Buffer;
+  /** As the watch found them; null when it did not look. */
+  tokens: readonly PlacedToken[] | null;
+};
+
 /**
- * The first one there is. Seen are headers by their name, and headers and query values by a known form; what is not seen is one in
- * the body, in a path, or of an unknown form under a name that says nothing.
+ * The first one there is. Seen are headers by their name, headers and query values by a known form, and in path, query and body what
+ * stands out in any text (`canaries/tokens.ts`); what is not seen is one of an unknown form under a name that says nothing.
  */
-export function foreignCredential(
-  headers: IncomingHttpHeaders,
-  query: string,
-  known: Known,
-): ForeignCredential | undefined {
-  for (const { place, isNamed, value } of [...headerValues(headers), ...queryValues(query)]) {
+export function foreignCredential(carried: Carried, known: Known): ForeignCredential | undefined {
+  for (const { place, isNamed, value } of [...headerValues(carried.headers), ...queryValues(carried.query)]) {
     const bare = value.replace(SCHEME, "").trim().slice(0, VALUE_CHARS_MAX);
     if (bare === "") continue;
     const kind = known.ours.has(bare) ? "ours" : formOf(bare);
     if (!isNamed && kind === "unknown") continue;
-    const hash = createHmac("sha256", known.hashKey).update(bare).digest("hex").slice(0, 16);
-    return { place, kind, hash };
+    return told(place, kind, bare, known);
   }
-  return undefined;
+  const target = carried.headers[":path"] ?? "";
+  for (const ours of known.ours) {
+    if (ours.length < OURS_CHARS_MIN) continue;
+    if (target.includes(ours)) return told("path", "ours", ours, known);
+    if (carried.body.includes(ours)) return told("body", "ours", ours, known);
+  }
+  const [token] = carried.tokens ?? [];
+  return token === undefined ? undefined : told(token.place, token.kind, token.value, known);
+}
+
+/** What is shorter may stand somewhere by chance. */
+const OURS_CHARS_MIN = 8;
+
+function told(place: string, kind: string, value: string, { hashKey }: Known): ForeignCredential {
+  const hash = createHmac("sha256", hashKey).update(value).digest("hex").slice(0, 16);
+  return { place, kind, length: value.length, hash };
 }
 
 type Placed = { place: string; isNamed: boolean; value: string };

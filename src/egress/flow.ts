@@ -10,7 +10,7 @@ import { type Decision, decide, isTypeListed, type Policy } from "./decide.ts";
 import type { Exchange } from "./exchange.ts";
 import { bodyRoom, bytesMaxOf, type TakenBody, takeBody } from "./flowBody.ts";
 import { type Asked, closeLine, openLine, unreadLine } from "./flowLines.ts";
-import { carryOf, credentialOf, useOf } from "./flowUse.ts";
+import { carryOf, credentialOf, tokensAtMs, useOf } from "./flowUse.ts";
 import { type ForwardParts, forward } from "./forward.ts";
 import type { ModelDesk } from "./model.ts";
 import { injectedBy, type LivePolicy } from "./policy.ts";
@@ -92,9 +92,10 @@ async function serveRead(
     const body = await takeBody(stream, decision, isOpenEnded(asked), room);
     room.shrinkTo(body.bytes.length);
     guest.caps.carry(body.bytes.length);
-    const looked = await parts.watch.look(guest.name, headers, body.bytes);
+    const looked = await parts.watch.look(guest.name, headers, body.bytes, tokensAtMs(decision, parts.clock));
     const [hit] = looked.hits;
-    const credential = hit === undefined ? credentialOf(decision, headers, policy, parts) : undefined;
+    const carried = { headers, body: body.bytes, tokens: looked.tokens };
+    const credential = hit === undefined ? credentialOf(decision, carried, policy, parts) : undefined;
     const theft = ring(guest, parts, asked, decision, { hits: looked.hits, credential });
     const fault =
       credential === undefined || parts.policy().isLatched
@@ -245,6 +246,7 @@ async function act(
       flow: request.flow,
       signal: request.signal,
       ring: ringOf(decision, request, guest, parts),
+      watch: parts.watch.tunnel(guest.name),
       carry: request.carry,
       serve: (stream, headers, inner) => serveFlow(stream, headers, guest, parts, inner),
     });
@@ -258,9 +260,9 @@ async function act(
 }
 
 /** For a fake that is seen in what passes, long after the request was let in. */
-function ringOf(decision: Decision, asked: Asked, guest: AdmittedGuest, parts: FlowParts): (hit: Hit) => void {
-  return (hit) => {
-    const theft = ring(guest, parts, asked, decision, { hits: [hit] });
+function ringOf(decision: Decision, asked: Asked, guest: AdmittedGuest, parts: FlowParts): (hits: readonly Hit[]) => void {
+  return (hits) => {
+    const theft = ring(guest, parts, asked, decision, { hits });
     if (theft !== null) parts.seal?.(theft);
   };
 }

@@ -31,11 +31,12 @@ export type FlowSoFar = {
   greeted: Greeted;
 };
 
-/** A fake's value does not go into the log either: what carried one is left out. */
+/** The value of a fake, or of a credential, does not go into the log either: what carried one is left out. */
 export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
-  const { asked, decision, refusal, hit, guest, headers, body, tunnel } = soFar;
+  const { asked, decision, refusal, guest, headers, body, tunnel } = soFar;
   const isTunnel = decision.verdict === "tunnel";
-  const isShown = hit === undefined;
+  const redactions = redactedOf(soFar);
+  const isShown = (field: string) => !redactions.includes(field);
   return {
     event: "open",
     sandbox: guest.name,
@@ -43,9 +44,9 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     role: guest.role,
     flow,
     policyHash: soFar.policyHash,
-    authority: isShown ? (asked.authority ?? "").slice(0, 300) : "",
-    method: isShown ? asked.method.slice(0, 30) : "",
-    path: isShown ? ((asked.path ?? "").split("?", 1)[0] ?? "").slice(0, 300) : "",
+    authority: isShown("authority") ? (asked.authority ?? "").slice(0, 300) : "",
+    method: isShown("method") ? asked.method.slice(0, 30) : "",
+    path: isShown("path") ? ((asked.path ?? "").split("?", 1)[0] ?? "").slice(0, 300) : "",
     host: decision.rule?.host ?? null,
     port: decision.rule?.port ?? null,
     verdict: refusal !== null ? "deny" : isTunnel ? "allow" : decision.verdict,
@@ -53,15 +54,22 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     rule: decision.rule?.id ?? null,
     pathTemplate: decision.verdict === "allow" ? decision.template : null,
     bytesUp: body.length,
-    bodySha256: isShown && body.length > 0 ? sha256Hex(body) : null,
+    bodySha256: isShown("bodySha256") && body.length > 0 ? sha256Hex(body) : null,
     budgetLeft: soFar.budgetLeft,
     credential: soFar.credential ?? null,
-    redactions: isShown ? [] : ["authority", "method", "path", "stripped", "bodySha256"],
+    redactions,
     mode: refusal !== null ? null : isTunnel ? decision.rule.mode : (asked.upgrade ?? null),
     tunnel,
-    stripped: decision.verdict === "allow" && isShown ? strippedOf(headers) : [],
+    stripped: decision.verdict === "allow" && isShown("stripped") ? strippedOf(headers) : [],
     ...soFar.greeted,
   };
+}
+
+function redactedOf({ hit, credential }: FlowSoFar): string[] {
+  if (hit !== undefined) return ["authority", "method", "path", "stripped", "bodySha256"];
+  if (credential?.place === "path") return ["path"];
+  // Of a body that is nothing but the credential, the hash is one that values can be tried against.
+  return credential?.place === "body" ? ["bodySha256"] : [];
 }
 
 export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs: number): CloseLine {

@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders } from "node:http2";
+import type { Clock } from "../base/clock.ts";
 import type { AdmittedGuest } from "./admitted.ts";
-import { type ForeignCredential, foreignCredential } from "./credentials.ts";
+import { type Carried, type ForeignCredential, foreignCredential } from "./credentials.ts";
 import type { Decision } from "./decide.ts";
 import type { FlowParts } from "./flow.ts";
 import type { LivePolicy } from "./policy.ts";
@@ -11,13 +11,18 @@ import type { Used } from "./spending.ts";
 /** Only what a rule lets in is looked at: everything else stays inside with all that it carries. */
 export function credentialOf(
   decision: Decision,
-  headers: IncomingHttpHeaders,
+  carried: Omit<Carried, "query">,
   policy: LivePolicy,
   parts: FlowParts,
 ): ForeignCredential | undefined {
   if (decision.verdict !== "allow") return undefined;
   const known = { ours: new Set(Object.values(policy.secrets)), hashKey: parts.hashKey() };
-  return foreignCredential(headers, decision.target.query, known);
+  return foreignCredential({ ...carried, query: decision.target.query }, known);
+}
+
+/** When it is looked for credentials of others, of which some are good only till some day. */
+export function tokensAtMs(decision: Decision, clock: Clock): number | undefined {
+  return decision.verdict === "allow" ? clock.now().getTime() : undefined;
 }
 
 /** A tunnel that is terminated is no use of a rule: the requests in it are. */

@@ -98,7 +98,6 @@ function start(setup: Setup): void {
     tunnel: tunnelDesk({
       vetting,
       authority,
-      recogniser: () => watch.recogniser(),
       isLatched: () => isLatchSet(setup.stateDir),
       clock: systemClock,
     }),

@@ -36,8 +36,8 @@ export type OpenLine = {
   bodySha256: string | null;
   /** What the rule still lets through in this cycle, this request counted; null where it has no such limit. */
   budgetLeft: { up: number; down: number } | null;
-  /** A credential of others that it carried: where, of which kind, and a keyed hash. Never the value. */
-  credential: { place: string; kind: string; hash: string } | null;
+  /** A credential of others that it carried: where, of which kind, how long, and a keyed hash. Never the value. */
+  credential: { place: string; kind: string; length: number; hash: string } | null;
   /** Fields of this line that are empty because they held a fake. */
   redactions: string[];
   /** Of a tunnel, or of what became a websocket, that was let in. */

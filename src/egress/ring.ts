@@ -48,8 +48,9 @@ export function ring(
     if (!isDrill) theft ??= `a fake was on its way out of ${guest.name}: ${fakeId}, ${words}`;
   }
   if (credential !== undefined && decision.rule !== null) {
-    const { place, kind, hash } = credential;
-    raise("foreign-credential", decision.rule.host, `${place} of kind ${kind}, keyed hash ${hash}, refused`);
+    const { place, kind, length, hash } = credential;
+    const words = `${place} of kind ${kind}, ${length} characters, keyed hash ${hash}, refused`;
+    raise("foreign-credential", decision.rule.host, words);
   }
   return theft;
 }

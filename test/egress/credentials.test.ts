@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { foreignCredential } from "../../src/egress/credentials.ts";
+import { type Carried, foreignCredential } from "../../src/egress/credentials.ts";
 
 /** Made of parts, so that no scanner takes this file for one that holds a key. */
 const TOKEN = ["ghp", "A".repeat(36)].join("_");
 const OURS = "what-the-gateway-puts-in";
 const known = { ours: new Set([OURS]), hashKey: Buffer.from("k") };
 
-const found = (headers: Record<string, string>, query = "") => foreignCredential(headers, query, known);
+const nothing = { query: "", body: Buffer.alloc(0), tokens: [] };
+const found = (headers: Record<string, string>, over: Partial<Carried> = {}) =>
+  foreignCredential({ ...nothing, headers, ...over }, known);
 
 describe("a credential from inside", () => {
   test.each([
@@ -25,8 +27,26 @@ describe("a credential from inside", () => {
   });
 
   test("in the query is told by its form alone", () => {
-    expect(found({}, `q=x&key=${TOKEN}`)).toMatchObject({ place: "query key", kind: "github-token" });
-    expect(found({}, "q=x&key=not-a-known-form")).toBeUndefined();
+    expect(found({}, { query: `q=x&key=${TOKEN}` })).toMatchObject({ place: "query key", kind: "github-token" });
+    expect(found({}, { query: "q=x&key=not-a-known-form" })).toBeUndefined();
+  });
+
+  test.each(["path", "query", "body"] as const)("in the %s is told as the watch tells it", (place) => {
+    const tokens = [{ place, kind: "npm-token", value: TOKEN }];
+    expect(found({}, { tokens })).toEqual({
+      place,
+      kind: "npm-token",
+      length: 40,
+      hash: found({}, { tokens })?.hash,
+    });
+    expect(found({ cookie: "a=b" }, { tokens })).toMatchObject({ place: "header cookie" });
+  });
+
+  test("of ours is told wherever it stands, unless it is so short that it may stand there by chance", () => {
+    expect(found({ ":path": `/x/${OURS}` })).toMatchObject({ place: "path", kind: "ours" });
+    expect(found({}, { body: Buffer.from(`{"k":"${OURS}"}`) })).toMatchObject({ place: "body", kind: "ours" });
+    const short = { ...known, ours: new Set(["short"]) };
+    expect(foreignCredential({ ...nothing, headers: {}, body: Buffer.from("short") }, short)).toBeUndefined();
   });
 
   test.each([
@@ -53,9 +73,9 @@ describe("a credential from inside", () => {
     const one = found({ authorization: `Bearer ${TOKEN}` });
     expect(found({ "x-other": TOKEN })?.hash).toBe(one?.hash);
     expect(found({ authorization: "Bearer other" })?.hash).not.toBe(one?.hash);
-    expect(foreignCredential({ cookie: TOKEN }, "", { ...known, hashKey: Buffer.from("l") })?.hash).not.toBe(
-      one?.hash,
-    );
+    const otherKey = { ...known, hashKey: Buffer.from("l") };
+    expect(foreignCredential({ ...nothing, headers: { cookie: TOKEN } }, otherKey)?.hash).not.toBe(one?.hash);
+    expect(one?.length).toBe(TOKEN.length);
     expect(JSON.stringify(one)).not.toContain(TOKEN);
   });
 });

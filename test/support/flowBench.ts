@@ -114,7 +114,6 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
     tunnel: tunnelDesk({
       vetting,
       authority,
-      recogniser: () => watch.recogniser(),
       isLatched: () => isLatched,
       clock: systemClock,
       ...(options.limits === undefined ? {} : { limits: options.limits }),

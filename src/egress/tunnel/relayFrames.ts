@@ -161,8 +161,10 @@ async function faultOf({ opcode, payload }: Slice, { parts, request }: RelayPart
   if (opcode === OPCODE.text && !isUtf8(payload)) return "websocket-text";
   if (payload.length === 0) return null;
   const looked = await parts.watch.look(request.sandbox, {}, payload);
-  for (const hit of looked.hits) request.ring(hit);
-  if (looked.hits.length > 0) return "fake-credential";
+  if (looked.hits.length > 0) {
+    request.ring(looked.hits);
+    return "fake-credential";
+  }
   return looked.status === "unsearchable" ? "body-unsearchable" : null;
 }
 

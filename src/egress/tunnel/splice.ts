@@ -8,13 +8,11 @@ import type { TunnelLimits, TunnelParts, TunnelRequest } from "./tunnel.ts";
 
 export type SpliceParts = {
   rule: Rule;
-  parts: Pick<TunnelParts, "isLatched" | "recogniser">;
-  request: Pick<TunnelRequest, "carry" | "ring">;
+  parts: Pick<TunnelParts, "isLatched">;
+  request: Pick<TunnelRequest, "carry" | "ring" | "watch">;
   limits: TunnelLimits;
 };
 
-/** What came before is searched with what comes, so that a fake in two pieces is found. */
-const OVERLAP_BYTES = 4 * 1024;
 /** RFC 9113, 7: CANCEL. */
 const BROKEN_OFF = 8;
 
@@ -85,29 +83,27 @@ type Direction = "up" | "down";
 function chunkGate(spliced: SpliceParts, passed: Record<Direction, number>) {
   const { rule, parts, request } = spliced;
   const bytesMax = { up: Math.floor(rule.requestBytesMax / 2), down: Math.floor(rule.responseBytesMax / 2) };
-  const fakeIn = fakeWatch(spliced);
   return (direction: Direction, chunk: Buffer): Carried => {
     if (parts.isLatched()) return { status: "over", reason: "latched" };
     if (passed[direction] + chunk.length > bytesMax[direction]) {
       return { status: "over", reason: "tunnel-over-budget" };
     }
-    if (direction === "up" && fakeIn(chunk)) return { status: "over", reason: "fake-credential" };
+    const fault = direction === "up" ? faultOf(chunk, request) : undefined;
+    if (fault !== undefined) return { status: "over", reason: fault };
     const carried = request.carry(direction, chunk.length);
     if (carried.status === "passes") passed[direction] += chunk.length;
     return carried;
   };
 }
 
-/** True when what was handed to it up to now holds a fake; then whoever must know was told. */
-function fakeWatch({ parts, request }: SpliceParts): (chunk: Buffer) => boolean {
-  let before = Buffer.alloc(0);
-  return (chunk) => {
-    const seen = Buffer.concat([before, chunk]);
-    before = seen.subarray(-OVERLAP_BYTES);
-    const sighting = parts.recogniser()?.search(seen)[0];
-    if (sighting !== undefined) request.ring({ where: "body", sighting });
-    return sighting !== undefined;
-  };
+/** Why it may not go up. Whoever must know of a fake was told. */
+function faultOf(chunk: Buffer, { watch, ring }: SpliceParts["request"]): Reason | undefined {
+  const looked = watch.up(chunk);
+  if (looked.hits.length > 0) {
+    ring(looked.hits);
+    return "fake-credential";
+  }
+  return looked.status === "unsearchable" ? "body-unsearchable" : undefined;
 }
 
 /** Passes on chunk by chunk, no faster than the other side takes them and not before each one's time. */

@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { errnoOf, messageOf } from "../../base/errors.ts";
-import type { Recogniser } from "../../canaries/canaries.ts";
 import type { Rule } from "../allowlist.ts";
 import { type Answer, refuse } from "../answer.ts";
 import type { Place } from "../decide.ts";
@@ -12,7 +11,7 @@ import type { TunnelFault } from "../reasons.ts";
 import { type Greeted, NOT_GREETED } from "../record.ts";
 import { type Vetted, type Vetting, vet } from "../resolver.ts";
 import type { Carry, Sent } from "../send.ts";
-import type { Hit } from "../watch/watch.ts";
+import type { Hit, TunnelWatch } from "../watch/watch.ts";
 import type { AuthorityAtHand } from "./authority.ts";
 import { type ClientHello, helloFaultOf } from "./clientHello.ts";
 import { type Greeting, peekGreeting } from "./peek.ts";
@@ -25,7 +24,8 @@ import { terminate } from "./terminate.ts";
  * nothing. From there on it is terminated: TLS ends here, and what comes out is served as requests like all others, to the
  * one address. Or, where the rule says so, it is spliced to a connection that was made before the greeting.
  *
- * What a splice cannot see: the path, the Host inside (domain fronting), and what goes up encrypted.
+ * What a splice cannot see: the path, the Host inside (domain fronting), and what goes up encrypted. What goes up in the clear is
+ * searched for fakes like all else, the greeting first, also one that is refused.
  */
 export type TunnelDesk = { open(rule: Rule, request: TunnelRequest): Promise<Answer> };
 
@@ -36,8 +36,9 @@ export type TunnelRequest = {
   signal: AbortSignal;
   /** Asked before each chunk of a splice: what is in a terminated tunnel is asked about where it is served. */
   carry: Carry;
-  /** A fake was seen in what passes: the tunnel is cut, and this tells who must know. */
-  ring(hit: Hit): void;
+  /** Fakes were seen in what passes: the tunnel is cut, and this tells who must know. */
+  ring(hits: readonly Hit[]): void;
+  watch: TunnelWatch;
   /** One request that came out of it, from beginning to end. Rejects only for a bug. */
   serve(stream: Exchange, headers: IncomingHttpHeaders, inner: Inner): Promise<void>;
 };
@@ -57,7 +58,6 @@ export type Inner = {
 export type TunnelParts = {
   vetting: Vetting;
   authority(): Promise<AuthorityAtHand>;
-  recogniser(): Recogniser | null;
   isLatched(): boolean;
   clock: Clock;
   limits?: Partial<TunnelLimits>;
@@ -80,8 +80,8 @@ export function tunnelDesk(parts: TunnelParts): TunnelDesk {
   const desk = (rule: Rule, request: TunnelRequest): Host => ({
     rule,
     limits,
-    ring: (hit) => request.ring(hit),
-    recogniser: parts.recogniser(),
+    ring: (hits) => request.ring(hits),
+    watch: request.watch,
   });
   return {
     async open(rule, request) {
@@ -121,17 +121,18 @@ export function tunnelDesk(parts: TunnelParts): TunnelDesk {
   };
 }
 
-type Host = Pick<TunnelRequest, "ring"> & { rule: Rule; limits: TunnelLimits; recogniser: Recogniser | null };
+type Host = Pick<TunnelRequest, "ring" | "watch"> & { rule: Rule; limits: TunnelLimits };
 
 /** Opens it for the guest, and goes on only when what it says first is what it may say. What it said is logged in any case. */
 async function greeted(stream: Exchange, host: Host, goOn: (said: Greeted) => Promise<Sent>): Promise<Sent> {
   if (stream.destroyed || stream.closed) return { code: 200, bytesDown: 0, closedBy: "guest", reason: null };
   stream.respond({ ":status": 200 });
   const greeting = await peekGreeting(stream, host.limits.greetingMs);
-  const sighting = host.recogniser?.search(greeting.bytes)[0];
-  if (sighting !== undefined) host.ring({ where: "body", sighting });
-  const said = greeting.status === "refused" || sighting !== undefined ? NOT_GREETED : saidBy(greeting.hello);
-  const fault = sighting !== undefined ? "fake-credential" : faultOf(greeting, host.rule);
+  const { hits } = await host.watch.greeting(greeting.bytes);
+  const isTheft = hits.length > 0;
+  if (isTheft) host.ring(hits);
+  const said = greeting.status === "refused" || isTheft ? NOT_GREETED : saidBy(greeting.hello);
+  const fault = isTheft ? "fake-credential" : faultOf(greeting, host.rule);
   if (fault === undefined) return { ...(await goOn(said)), greeted: said };
   // What still comes is thrown away, so that the peer's window does not fill and hide the alert.
   stream.resume();

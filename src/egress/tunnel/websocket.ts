@@ -34,7 +34,7 @@ export type WebsocketRequest = {
   /** Aborts when the guest has left. */
   signal: AbortSignal;
   carry: Carry;
-  ring(hit: Hit): void;
+  ring(hits: readonly Hit[]): void;
 };
 
 export type WebsocketParts = {

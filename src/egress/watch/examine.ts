@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Fake, Recogniser, Sighting } from "../../canaries/canaries.ts";
 import { recogniser } from "../../canaries/recogniser.ts";
+import { tokensIn } from "../../canaries/tokenFinder.ts";
 import { peeled } from "./peel.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 import { plainBody } from "./plainBody.ts";
-import { HITS_MAX, type Hit, type Looked } from "./watch.ts";
+import { HITS_MAX, type Hit, type Looked, type PlacedToken } from "./watch.ts";
 import { WINDOW_BYTES } from "./window.ts";
 
 /** One request looked at by itself, and the ends of its values, by which it is held against the requests before it. */
@@ -34,7 +35,12 @@ export function findersFor(fakes: readonly Fake[], masterKey?: Uint8Array): Find
 }
 
 /** Pure, so that it can be done in another thread. */
-export function examine(finders: Finders, headers: IncomingHttpHeaders, body: Uint8Array): Examined {
+export function examine(
+  finders: Finders,
+  headers: IncomingHttpHeaders,
+  body: Uint8Array,
+  tokensAtMs?: number,
+): Examined {
   const raw = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const found = new Map<string, Hit>();
   const faults: string[] = [];
@@ -62,11 +68,20 @@ export function examine(finders: Finders, headers: IncomingHttpHeaders, body: Ui
   const joins = values.filter(({ isJoin }) => isJoin).flatMap(({ bytes }) => [bytes, BETWEEN]);
   search(finders.joined, "parts", Buffer.concat(joins));
   const hits = [...found.values()];
+  const tokens = tokensAtMs === undefined ? null : placedTokens(String(path ?? ""), inner, tokensAtMs);
   const [why] = faults;
   return {
-    looked: why === undefined ? { status: "searched", hits } : { status: "unsearchable", why, hits },
+    looked: why === undefined ? { status: "searched", hits, tokens } : { status: "unsearchable", why, hits, tokens },
     ends: values.map(({ slot, bytes }) => endOf(slot, bytes)),
   };
+}
+
+function placedTokens(target: string, body: Buffer, nowMs: number): PlacedToken[] {
+  const [path = "", ...query] = target.split("?");
+  const places = { path: Buffer.from(path), query: Buffer.from(query.join("?")), body };
+  return (["path", "query", "body"] as const).flatMap((place) =>
+    tokensIn(places[place], nowMs).map((token) => ({ ...token, place })),
+  );
 }
 
 type Value = { slot: string; bytes: Buffer /** Of several pieces of this request. */; isJoin: boolean };

@@ -5,6 +5,6 @@ import type { SearchOrder, SearchSetup } from "./searcher.ts";
 /** The thread that long requests are looked at in: one order at a time, in order. Started by `searcher.ts`. */
 const { fakes, masterKey } = workerData as SearchSetup;
 const finders = findersFor(fakes, masterKey);
-parentPort?.on("message", ({ headers, body }: SearchOrder) => {
-  parentPort?.postMessage(examine(finders, headers, body));
+parentPort?.on("message", ({ headers, body, tokensAtMs }: SearchOrder) => {
+  parentPort?.postMessage(examine(finders, headers, body, tokensAtMs));
 });

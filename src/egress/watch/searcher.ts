@@ -9,10 +9,15 @@ export type Searcher = {
   /** Null before there are fakes. */
   finders(): Finders | null;
   /** Never rejects. Of one sandbox one long request is looked at a time, and sandboxes take turns. */
-  examine(sandbox: string, headers: IncomingHttpHeaders, body: Uint8Array): Promise<Examined> | Examined;
+  examine(
+    sandbox: string,
+    headers: IncomingHttpHeaders,
+    body: Uint8Array,
+    tokensAtMs?: number,
+  ): Promise<Examined> | Examined;
 };
 
-export type SearchOrder = { headers: IncomingHttpHeaders; body: Uint8Array };
+export type SearchOrder = { headers: IncomingHttpHeaders; body: Uint8Array; tokensAtMs: number | undefined };
 export type SearchSetup = { fakes: readonly Fake[]; masterKey: Uint8Array | undefined };
 
 /** The worst of it is searched at about a megabyte a second on a busy machine. */
@@ -24,15 +29,16 @@ const THREAD_HEAP_MIB = 512;
 type Waiting = { order: SearchOrder; resolve(examined: Examined): void };
 
 export function searcher(deadlineMs = DEADLINE_MS): Searcher {
-  let setup: SearchSetup | undefined;
+  let setup: SearchSetup = { fakes: [], masterKey: undefined };
   let finders: Finders | null = null;
+  const noFakes = findersFor([]);
   let thread: SearchThread | undefined;
   let isBusy = false;
   const queues = new Map<string, Waiting[]>();
 
   const next = async (): Promise<void> => {
     const turn = queues.entries().next();
-    if (isBusy || turn.done || setup === undefined) return;
+    if (isBusy || turn.done) return;
     const [sandbox, queue] = turn.value;
     const waiting = queue.shift();
     // To the end of the row, if it still waits for anything.
@@ -59,13 +65,12 @@ export function searcher(deadlineMs = DEADLINE_MS): Searcher {
       thread = undefined;
     },
     finders: () => finders,
-    examine(sandbox, headers, body) {
-      if (finders === null) return { looked: { status: "searched", hits: [] }, ends: [] };
-      if (isShort(headers, body)) return examine(finders, headers, body);
+    examine(sandbox, headers, body, tokensAtMs) {
+      if (isShort(headers, body)) return examine(finders ?? noFakes, headers, body, tokensAtMs);
       return new Promise((resolve) => {
         const queue = queues.get(sandbox) ?? [];
         queues.set(sandbox, queue);
-        queue.push({ order: { headers: { ...headers }, body }, resolve });
+        queue.push({ order: { headers: { ...headers }, body, tokensAtMs }, resolve });
         void next();
       });
     },
@@ -82,7 +87,7 @@ function isShort(headers: IncomingHttpHeaders, body: Uint8Array): boolean {
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
 const GIVEN_UP: Examined = {
-  looked: { status: "unsearchable", why: "its search took too long", hits: [] },
+  looked: { status: "unsearchable", why: "its search took too long", hits: [], tokens: null },
   ends: [],
 };
 

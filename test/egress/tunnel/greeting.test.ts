@@ -8,6 +8,7 @@ import { Rule } from "../../../src/egress/allowlist.ts";
 import type { Carry } from "../../../src/egress/send.ts";
 import { authorityAtHand } from "../../../src/egress/tunnel/authority.ts";
 import { type Inner, type TunnelRequest, tunnelDesk } from "../../../src/egress/tunnel/tunnel.ts";
+import { openWatch } from "../../../src/egress/watch/openWatch.ts";
 import { serveChannel } from "../../../src/sandbox/channel.ts";
 import { clientHello } from "../../support/clientHello.ts";
 import { fakeShim } from "../../support/fakeShim.ts";
@@ -64,7 +65,6 @@ describe("CONNECT", () => {
     const desk = tunnelDesk({
       vetting,
       authority,
-      recogniser: () => null,
       isLatched: () => false,
       clock: systemClock,
     });
@@ -84,7 +84,14 @@ describe("CONNECT", () => {
     };
     const [inside, outside] = await socketPair();
     const served = serveChannel(outside, (stream) => {
-      const request = { flow: 3, signal: new AbortController().signal, ring: () => undefined, carry: passes, serve };
+      const request = {
+        flow: 3,
+        signal: new AbortController().signal,
+        ring: () => undefined,
+        watch: openWatch().tunnel("wd-lab"),
+        carry: passes,
+        serve,
+      };
       void desk.open(rule, request).then(async (answer) => {
         if (answer.status === "tunnel") await answer.run(stream);
       });

@@ -10,10 +10,11 @@ test("a body whose search takes too long is not called searched, and the next on
     status: "unsearchable",
     why: "its search took too long",
     hits: [],
+    tokens: null,
   });
   const patient = searcher();
   patient.fakes([]);
-  expect((await patient.examine("a", {}, long)).looked).toEqual({ status: "searched", hits: [] });
+  expect((await patient.examine("a", {}, long)).looked).toEqual({ status: "searched", hits: [], tokens: null });
 });
 
 test("new fakes are looked for in what comes after them, also while a long body is being searched", async () => {

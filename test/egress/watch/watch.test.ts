@@ -72,7 +72,11 @@ describe("a fake in one request", () => {
     const headers = { "content-type": "application/json", "content-encoding": encoding };
     expect(seen(await send({ headers, body: compress(`-- ${fake.value}`) }))).toEqual([`body ${fake.id}`]);
     expect(seen(await send({ headers, body: compress(JSON.stringify(halves)) }))).toEqual([`parts ${fake.id}`]);
-    expect(await send({ headers, body: compress("nothing") })).toEqual({ status: "searched", hits: [] });
+    expect(await send({ headers, body: compress("nothing") })).toEqual({
+      status: "searched",
+      hits: [],
+      tokens: null,
+    });
   });
 
   test("is one of several: each is told", async () => {
@@ -85,7 +89,7 @@ describe("a fake in one request", () => {
     const watch = openWatch();
     watch.fakes([short]);
     const look = (value: unknown) => watch.look("wd-lab", {}, Buffer.from(JSON.stringify(value)));
-    expect(await look(["73", "51"])).toEqual({ status: "searched", hits: [] });
+    expect(await look(["73", "51"])).toEqual({ status: "searched", hits: [], tokens: null });
     expect(seen(await look(["7351"]))).toEqual([`body ${short.id}`]);
   });
 });
