@@ -22,6 +22,7 @@ type Stack = {
   /** `home/…`, `workspace/…` and their content. */
   files: Record<string, string>;
   servers?: Declaration["servers"];
+  hooks?: Declaration["hooks"];
   /** No filter of system calls: for an agent that makes a sandbox of its own inside. */
   isOpen?: boolean;
   /** Paths that the settings close, below the home or the workspace, by the rule that does. */
@@ -48,7 +49,7 @@ async function measured(
   root: string,
   image: Image,
   agent: DrivenAgent,
-  { files, servers = [], denied = {}, isOpen = false }: Stack,
+  { files, servers = [], hooks = [], denied = {}, isOpen = false }: Stack,
 ): Promise<ToolPlane> {
   const at = (name: string) => join(root, name);
   for (const name of ["home", "workspace", "outside", "posts", "kit"]) mkdirSync(at(name), { recursive: true });
@@ -107,7 +108,7 @@ async function measured(
           listen: (path) => standInSocket(path, () => undefined),
         },
         found.commandLine,
-        { deniedPaths, servers },
+        { deniedPaths, servers, hooks },
       );
     },
   );

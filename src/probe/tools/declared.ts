@@ -11,12 +11,12 @@ import type { Declaration } from "./tools.ts";
 export type Layout = { home: string; workspace: string; hostOf: (path: string) => string | undefined };
 
 /**
- * What the stack's files say that a run can be held against: paths closed to reading, servers that are started as programs. Only
+ * What the stack's files say that a run can be held against: paths closed to reading, servers that are started as programs, hooks. Only
  * Claude Code closes paths by rules of its own.
  */
 export async function declarationOf(
   agent: DrivenAgent,
-  discovered: Pick<Discovered, "mcpServers">,
+  discovered: Pick<Discovered, "mcpServers" | "hooks">,
   reader: StackReader,
   layout: Layout,
 ): Promise<Declaration> {
@@ -25,15 +25,20 @@ export async function declarationOf(
       ? [{ name, argv: [command, ...args] }]
       : [],
   );
-  if (agent !== "claude-code") return { deniedPaths: [], servers };
+  const hooks = discovered.hooks
+    .filter((hook) => hook.agent === agent)
+    .map(({ event, command }, i) => ({ name: `${event}-${i + 1}`, command }))
+    .slice(0, HOOKS_MAX);
+  if (agent !== "claude-code") return { deniedPaths: [], servers, hooks };
   const rules = new Set<string>();
   for (const file of CLAUDE_SETTINGS)
     for (const rule of textsOf(field(await reader.json(file), "permissions", "deny"))) rules.add(rule);
   const deniedPaths = [...rules].flatMap((rule) => deniedBy(rule, layout) ?? []).slice(0, RULES_MAX);
-  return { deniedPaths, servers };
+  return { deniedPaths, servers, hooks };
 }
 
 const RULES_MAX = 12;
+const HOOKS_MAX = 20;
 /** In the place of each wildcard; long enough to be nobody's file. */
 const NAME = "weakdoor-canary";
 

@@ -12,7 +12,7 @@ import type { Place } from "./canaries.ts";
 import type { CommandLine } from "./find.ts";
 import { withCommand } from "./plan.ts";
 import type { Standing } from "./posts.ts";
-import type { ToolRoom } from "./tools.ts";
+import type { Declaration, ToolRoom } from "./tools.ts";
 import { type SeenProcess, wallsBeyond } from "./watch.ts";
 
 /** A shell command that is known by its words and stays until the host has seen it: it reads a pipe that the host closes. */
@@ -57,7 +57,7 @@ type Input = {
   seen: readonly SeenProcess[];
   posts: readonly Standing[];
   marker: ShellMarker;
-  servers: readonly { name: string; argv: readonly string[] }[];
+  declared: Pick<Declaration, "servers" | "hooks">;
   /** What the agent said of the marker's command. */
   shellAnswer: Answer | undefined;
 };
@@ -67,16 +67,21 @@ type Input = {
  * less than the shell's is a way around that confinement. Told from the host's tables alone.
  */
 export function identityRows(input: Input): Observation[] {
-  const { agent, seen, marker, servers, posts } = input;
+  const { agent, seen, marker, declared, posts } = input;
   const of = (word: string) => seen.filter(({ argv }) => argv.includes(word)).at(-1);
   const shell = seen.filter(({ argv }) => marker.isOf(argv)).toSorted(innermost)[0];
   const rows = posts.map((post) => {
     const instance = post.kind === "server" ? "any-server" : "any-hook";
     return { check: CHECK_OF[post.kind], instance, subject: SUBJECT_OF[post.kind], process: of(post.file) };
   });
-  for (const { name, argv } of servers) {
+  for (const { name, argv } of declared.servers) {
     const process = seen.find((one) => isStartedAs(one, argv));
     rows.push({ check: CHECK_OF.server, instance: name, subject: `the MCP server ${name} of the stack`, process });
+  }
+  for (const { name, command } of declared.hooks) {
+    // By the shell that it is handed to.
+    const process = seen.find(({ argv }) => argv.includes(command));
+    rows.push({ check: CHECK_OF.hook, instance: name, subject: `the hook ${name} of the stack`, process });
   }
   return rows.map(({ check, instance, subject, process }) => ({
     id: `${check}:${agent}/${instance.replaceAll(/[^\x21-\x7e]/g, "_").slice(0, 100)}`,
@@ -124,9 +129,13 @@ function describe({ envNames, listens, argv }: SeenProcess): string {
   return `${basename(argv[0] ?? "")}, ${listening}, variables: ${envNames.join(" ") || "none"}`;
 }
 
-/** By its own words behind the program's name, which an interpreter or a full path may stand before. */
+/** What stack/credentials.ts writes in the place of a credential. */
+const MASK = "…";
+
+/** By its own words behind the program's name, which an interpreter or a full path may stand before; a word whose credential was masked is not compared. */
 function isStartedAs(process: SeenProcess, argv: readonly string[]): boolean {
-  const [program = "", ...words] = argv;
+  const [program = "", ...all] = argv;
+  const words = all.filter((word) => !word.includes(MASK));
   if (words.length === 0) return basename(process.argv[0] ?? "") === basename(program);
   return words.every((word) => process.argv.includes(word));
 }

@@ -44,6 +44,8 @@ export type Declaration = {
   deniedPaths: readonly DeniedPath[];
   /** Servers that are started as a program, by name. */
   servers: readonly { name: string; argv: readonly string[] }[];
+  /** Commands of hooks, as written; they may hold a credential and are not shown. */
+  hooks: readonly { name: string; command: string }[];
 };
 
 export type ToolPlane = { observations: Observation[]; checks: CheckRun[] };
@@ -98,7 +100,7 @@ export async function measureAgent(
       seen: watch?.seen() ?? [],
       posts,
       marker,
-      servers: declared.servers,
+      declared,
       shellAnswer: answers[plan.trials.length],
     });
     return {

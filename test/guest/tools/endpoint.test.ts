@@ -1,0 +1,134 @@
+import { expect, test } from "vitest";
+import { scriptedModel } from "../../../src/guest/tools/endpoint.ts";
+import type { Protocol } from "../../../src/guest/tools/order.ts";
+
+const CALLS = [
+  { tool: "look", input: { path: "/a" } },
+  { tool: "servers.look", input: { path: "/b" } },
+];
+
+/** What an agent of each vendor sends: what it offers, and what came of the calls so far. */
+type Sent = {
+  path: string;
+  body: (answers: string[]) => Record<string, unknown>;
+  /** Of a stream, what holds the model's words. */
+  turn: (text: string) => unknown;
+};
+const SENT: Record<Protocol, Sent> = {
+  anthropic: {
+    path: "/v1/messages?beta=true",
+    body: (answers) => ({
+      model: "m",
+      stream: true,
+      tools: [{ name: "look", input_schema: { properties: { path: {} }, required: ["path"] } }],
+      messages: answers.map((content, i) => ({
+        role: "user",
+        content: [{ type: "tool_result", tool_use_id: `toolu_${i}`, is_error: content === "no", content }],
+      })),
+    }),
+    turn: (text) => eventsOf(text),
+  },
+  openai: {
+    path: "/v1/responses",
+    body: (answers) => ({
+      model: "m",
+      stream: true,
+      tools: [{ type: "function", name: "look", parameters: { properties: { path: {} }, required: ["path"] } }],
+      input: answers.map((output) => ({
+        type: "function_call_output",
+        output: output === "no" ? "Process exited with code 1" : output,
+      })),
+    }),
+    turn: (text) => eventsOf(text).find((event) => event["type"] === "response.output_item.done")?.["item"],
+  },
+  gemini: {
+    path: "/v1beta/models/m:streamGenerateContent?alt=sse",
+    body: (answers) => ({
+      tools: [
+        {
+          functionDeclarations: [
+            { name: "look", parametersJsonSchema: { properties: { path: {} }, required: ["path"] } },
+          ],
+        },
+      ],
+      contents: answers.map((output) => ({
+        role: "user",
+        parts: [{ functionResponse: { name: "look", response: output === "no" ? { error: output } : { output } } }],
+      })),
+    }),
+    turn: (text) => eventsOf(text)[0],
+  },
+};
+
+const PROTOCOLS = Object.keys(SENT) as Protocol[];
+
+test.each(PROTOCOLS)(
+  "over %s the calls come one a turn, and the same again for a request that is sent twice",
+  async (protocol) => {
+    await using model = await scriptedModel(protocol, CALLS);
+    const ask = asking(model.url, protocol);
+    expect(JSON.stringify(await ask([]))).toContain("/a");
+    expect(JSON.stringify(await ask([]))).toContain("/a");
+    expect(JSON.stringify(await ask(["yes"]))).toContain("/b");
+    expect(JSON.stringify(await ask(["yes", "no"]))).toContain("done");
+    expect(model.seen()).toMatchObject({
+      tools: [{ name: "look", parameters: ["path"], required: ["path"] }],
+      answers: [{ text: "yes", isError: false }, { isError: true }],
+      turns: 4,
+      otherRequests: [],
+    });
+  },
+);
+
+test("a server's tool of Codex is called in its namespace", async () => {
+  await using model = await scriptedModel("openai", CALLS);
+  expect(await asking(model.url, "openai")(["yes"])).toMatchObject({ namespace: "servers", name: "look" });
+});
+
+test.each(PROTOCOLS)(
+  "over %s a request on the side gets a word and no call, and no turn is counted",
+  async (protocol) => {
+    await using model = await scriptedModel(protocol, CALLS);
+    const { path, body, turn } = SENT[protocol];
+    const said = await post(`${model.url}${path}`, { ...body([]), tools: [] });
+    expect(JSON.stringify(turn(said.text))).not.toContain("/a");
+    expect(model.seen()).toMatchObject({ turns: 0, tools: [] });
+  },
+);
+
+test("what is no turn is refused and told once, also when it is no JSON", async () => {
+  await using model = await scriptedModel("anthropic", CALLS);
+  for (const path of ["/v1/messages/count_tokens", "/v1/messages/count_tokens", "/api/event"])
+    expect((await post(`${model.url}${path}`, {})).status).toBe(404);
+  expect(model.seen().otherRequests).toEqual(["POST /v1/messages/count_tokens", "POST /api/event"]);
+  const broken = await fetch(`${model.url}/v1/messages`, { method: "POST", body: "{" });
+  expect(broken.status).toBe(200);
+  expect(model.seen().turns).toBe(0);
+});
+
+test("an answer of any length, and tools of any shape, stay within what is taken from a guest", async () => {
+  await using model = await scriptedModel("anthropic", CALLS);
+  const { path, body } = SENT.anthropic;
+  const tools = [{ name: 7 }, { name: "x".repeat(1_000), input_schema: null }, null, { name: "look" }];
+  await post(`${model.url}${path}`, { ...body(["y".repeat(100_000)]), tools });
+  const { answers, tools: seen } = model.seen();
+  expect(answers[0]?.text.length).toBe(6_000);
+  expect(seen.map(({ name }) => name.length)).toEqual([300, 4]);
+});
+
+function asking(url: string, protocol: Protocol): (answers: string[]) => Promise<unknown> {
+  const { path, body, turn } = SENT[protocol];
+  return async (answers) => turn((await post(`${url}${path}`, body(answers))).text);
+}
+
+async function post(url: string, body: object): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+  return { status: response.status, text: await response.text() };
+}
+
+function eventsOf(text: string): Record<string, unknown>[] {
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith("data: "))
+    .map((line) => JSON.parse(line.slice("data: ".length)) as Record<string, unknown>);
+}
