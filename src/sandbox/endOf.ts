@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { CUT_MS } from "../stop/cutFirst.ts";
@@ -48,10 +49,14 @@ export async function endOf(
   const runDirectory = runDirectoryOf(stateDir);
   const look = () => certify(driver, name, { role, bornAt, runDirectory, clock, life, alsoLook });
   sandbox?.channel.destroy();
-  // Two routes at once: the driver's, and what the journal knows, which no hanging backend can hold up.
+  // Two routes at once: the driver's, and what the journal knows, which no hanging backend can hold up. Of many that end
+  // together every one is first struck once, and only then is looked for what else there is of each.
   const routes = [
     attempt("kill", async () => sandbox?.kill() ?? driver.destroy(name)),
-    attempt("kill by the journal", async () => killRegistered({ ...life, hints: sandbox?.hints ?? {} })),
+    attempt("kill by the journal", async () => {
+      await turnOfTheLoop();
+      killRegistered({ ...life, hints: sandbox?.hints ?? {} });
+    }),
   ];
   failures.push(...(await Promise.all(routes)).flat());
   let certificate = await look();

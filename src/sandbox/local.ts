@@ -6,8 +6,8 @@ import type { Duplex, Readable, Writable } from "node:stream";
 import { sleep } from "../base/clock.ts";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { TOOL_PATH } from "../base/exec.ts";
-import { findProcesses, isAlive, killProcess, processId } from "../stop/processes.ts";
-import type { ProcessId } from "../stop/stop.ts";
+import { findProcesses, killProcess, processId } from "../stop/processes.ts";
+import { buried } from "./buried.ts";
 import { type Cgroups, cgroupsOf, listCgroups, makeCgroups, removeCgroups } from "./cgroup.ts";
 import type { Lookout } from "./lookout.ts";
 import { bearing, look, processesOf } from "./looks.ts";
@@ -109,21 +109,13 @@ export function sandboxOf(
       channel.destroy();
       // That takes no look at the process table: of many that end at once, all are dead before the first such look.
       if (first !== undefined) killProcess(first);
+      // One that is dying has lost its command line before it is gone, and one without control groups has nothing else by
+      // which its name could be found: so the one that we know is asked for by itself.
       return (ending ??= sleep(0)
         .then(end)
-        .then(() => buried(first)));
+        .then(() => buried(first === undefined ? [] : [first], KILL_ROUNDS_MS)));
     },
   };
-}
-
-/**
- * One that is dying has lost its command line before it is gone, and one without control groups has nothing else by which
- * its name could be found: so the one that we know is asked for by itself.
- */
-async function buried(first: ProcessId | undefined): Promise<void> {
-  if (first === undefined) return;
-  const endsAtMs = performance.now() + KILL_ROUNDS_MS;
-  while (isAlive(first) && performance.now() < endsAtMs) await sleep(5);
 }
 
 const TAIL_BYTES = 16 * 1024;
@@ -139,6 +131,8 @@ export function tailOf(stream: Readable): () => string {
 }
 
 const KILL_ROUNDS_MS = 2_000;
+/** What forks may have a child by then that nobody has seen. */
+const KILL_ROUND_MS = 100;
 
 /** Kills every process that bears the name or is in its control groups, until none is left, then removes what it had on disk. */
 export async function destroyLocal(local: Local, name: string): Promise<void> {
@@ -148,7 +142,7 @@ export async function destroyLocal(local: Local, name: string): Promise<void> {
     const living = bearing(name, await local.lookout.survey());
     if (living.length === 0) break;
     for (const one of living) killProcess(one);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await buried(living, KILL_ROUND_MS);
   }
   await removeCgroups(cgroupsOf(local.cgroups, name));
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -14,9 +14,14 @@ export function killRegistered(entry: Registered): void {
 
 type Registered = { processes: readonly ProcessId[]; hints: JournalHints };
 
-/** Those of them that live. Where the kernel offers it, the control groups are killed by the look. */
+/** Those of them that live, each once. Where the kernel offers it, the control groups are killed by the look. */
 export function registeredAlive({ processes, hints }: Registered): ProcessId[] {
-  return [...processes.filter(isAlive), ...(hints.cgroups ?? []).flatMap(emptyCgroup)];
+  const known = processes.filter(isAlive);
+  const pids = new Set(known.map(({ pid }) => pid));
+  // In each hierarchy of version 1 stand the same ones.
+  const members = new Set((hints.cgroups ?? []).flatMap(emptyCgroup));
+  const others = [...members].flatMap((pid) => (pids.has(pid) ? [] : (processId(pid) ?? [])));
+  return [...known, ...others.filter(isAlive)];
 }
 
 /** Who is in these control groups now. */
@@ -26,7 +31,7 @@ export function membersOf(cgroups: readonly string[]): ProcessId[] {
 }
 
 /** Through version 2's `cgroup.kill`, which also reaches what forks faster than we look; returns who is in there. */
-function emptyCgroup(directory: string): ProcessId[] {
+function emptyCgroup(directory: string): number[] {
   const members = readMembers(directory);
   if (members.length === 0 || members.includes(process.pid)) return [];
   try {
@@ -35,7 +40,7 @@ function emptyCgroup(directory: string): ProcessId[] {
     // Version 1 has no such file: the caller kills member by member.
     if (!["ENOENT", "EACCES", "EPERM", "EROFS", "EOPNOTSUPP"].includes(errnoOf(thrown) ?? "")) throw thrown;
   }
-  return members.flatMap((pid) => processId(pid) ?? []).filter(isAlive);
+  return members;
 }
 
 function readMembers(directory: string): number[] {

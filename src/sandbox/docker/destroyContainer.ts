@@ -1,6 +1,7 @@
 import { sleep } from "../../base/clock.ts";
 import { ENGINE_DEADLINE_MS, type EngineAnswer, isEnginesOwn, removeContainer } from "../../stop/engineRoute.ts";
 import { isAlive, killProcess, type Process } from "../../stop/processes.ts";
+import { buried } from "../buried.ts";
 import { removeCgroups } from "../cgroup.ts";
 import type { Lookout, Survey } from "../lookout.ts";
 import { cgroupsNamed, containerProcesses } from "./dockerLooks.ts";
@@ -10,6 +11,8 @@ type Parts = { socket: string; runDirectory: string; record: DockerRecord | unde
 
 const POLL_MS = 25;
 const REAP_MS = 1_000;
+/** So often is looked for others than those that are known to be dying. */
+const BURIAL_MS = 100;
 /** What a shim whose container is removed needs to end by itself. */
 const FAREWELL_MS = 300;
 
@@ -31,7 +34,7 @@ export async function destroyContainer(name: string, parts: Parts): Promise<void
   while (left.length > 0 && performance.now() < startedAtMs + REAP_MS) {
     const isSparing = performance.now() < sparedUntilMs;
     for (const one of left) if (!isSparing || !isEnginesOwn(one.commandLine)) killProcess(one);
-    await sleep(POLL_MS);
+    await buried(left, BURIAL_MS);
     left = await living();
   }
   if (answer.status !== "gone") return;
