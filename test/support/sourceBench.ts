@@ -82,6 +82,7 @@ export function sourceBench(options: {
   clock?: Clock;
   read?: Reader;
   waitMsMax?: number;
+  secrets?: Record<string, string>;
 }): SourceBench {
   const directory = mkdtempSync(join(tmpdir(), "wd-src-"));
   const logPath = join(directory, "egress.jsonl");
@@ -100,7 +101,7 @@ export function sourceBench(options: {
         today: "2026-01-01",
         canaryHosts: ["canary.example"],
         rules,
-        secrets: {},
+        secrets: options.secrets ?? {},
         hash: "p",
       }),
       vetting: {

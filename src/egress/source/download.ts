@@ -15,6 +15,8 @@ export type Hop = {
   request: SourceRequest;
   /** What is really connected to. */
   address: string;
+  /** What the rule puts in, known to nobody inside. */
+  injected: Readonly<Record<string, string>>;
   /** For a conditional request. */
   etag: string | null;
   lastModified: string | null;
@@ -83,6 +85,7 @@ function ask(hop: Hop, agent: Agent, signal: AbortSignal): Request {
       ...(request.body === null ? {} : { "content-type": "application/json" }),
       ...(hop.etag === null ? {} : { "if-none-match": hop.etag }),
       ...(hop.lastModified === null ? {} : { "if-modified-since": hop.lastModified }),
+      ...hop.injected,
     },
     agent: { https: agent },
     dnsLookup: only(hop.address),

@@ -25,6 +25,7 @@ export const SOURCE_FAULTS = {
   "source-archive-entry": [502, "the archive holds something that is no plain file, so it was not read"],
   "source-archive-broken": [502, "the archive is damaged"],
   "source-unreadable": [502, "the file is not of the form that the source has"],
+  "source-secret-echoed": [502, "the source sent back what must not come in here"],
   "source-not-kept": [404, "no copy of this is kept"],
 } as const satisfies Readonly<Record<string, readonly [number, string]>>;
 

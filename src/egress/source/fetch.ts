@@ -4,7 +4,8 @@ import { oneLine } from "../../base/text.ts";
 import type { Source, SourceRequest } from "../../sources/source.ts";
 import { NO_TRAIL, type Trail } from "../answer.ts";
 import { type Decision, decide, type Policy } from "../decide.ts";
-import type { LivePolicy } from "../policy.ts";
+import { keyGuard } from "../modelKey.ts";
+import { injectedBy, type LivePolicy } from "../policy.ts";
 import { type CloseLine, type EgressRecord, NOT_GREETED, type OpenLine } from "../record.ts";
 import { type Vetting, vet } from "../resolver.ts";
 import { type Downloaded, download } from "./download.ts";
@@ -14,7 +15,8 @@ import type { Pace } from "./pace.ts";
 /**
  * From a source's request to a file in quarantine. Each hop is decided about anew, as a request of the lab's own would be, and
  * besides must fall under a rule of this very source: that a host may be reached for another source is no reason here.
- * Its name is resolved once, and what is dialed is the address that was looked at. Each hop is a flow in the egress log.
+ * Its name is resolved once, and what is dialed is the address that was looked at. Each hop is a flow in the egress log, and gets the
+ * key of its own rule, so that a redirect takes none along.
  */
 export type FetchParts = {
   policy(): LivePolicy;
@@ -34,6 +36,7 @@ export type FetchFault =
   | "name-unresolved"
   | "address-denied"
   | "upstream-unreachable"
+  | "secret-missing"
   | "log-unwritable";
 
 export type Fetched =
@@ -74,6 +77,8 @@ export async function fetchSource(job: FetchJob, parts: FetchParts): Promise<Fet
     const step = await hop({ ...job, request: { ...current, url: url.href } }, url, parts);
     if (step.status !== "redirected") return step;
     if (current.method !== "GET") return refuse("source-redirect", "a POST is not sent on", step.trail);
+    if (echoes(step.location ?? "", parts.policy()))
+      return refuse("source-secret-echoed", "in a redirect", step.trail);
     const next = step.location === null ? null : urlOf(step.location, url);
     if (next === null) return refuse("source-redirect", "to nowhere", step.trail);
     current = { ...current, url: next.href };
@@ -99,7 +104,9 @@ async function hop(job: FetchJob, url: URL, parts: FetchParts): Promise<Stepped>
   try {
     if (parts.record.open(open).status === "failed") return refuse("log-unwritable", "the log takes no line");
     const stepped =
-      decision.verdict === "allow" ? await reach(job, decision, parts) : refuse(decision.reason, decision.detail);
+      decision.verdict === "allow"
+        ? await reach(job, decision, parts, policy)
+        : refuse(decision.reason, decision.detail);
     parts.record.close(closeLine(open, stepped, parts.clock.monotonicMs() - startedAt));
     return stepped;
   } finally {
@@ -135,7 +142,10 @@ async function reach(
   { source, request, known, file, signal }: FetchJob,
   { rule }: Extract<Decision, { verdict: "allow" }>,
   parts: FetchParts,
+  policy: LivePolicy,
 ): Promise<Stepped> {
+  const injected = injectedBy(rule, policy);
+  if (injected === undefined) return refuse("secret-missing", "the variable that the rule names is not set");
   const askedAt = parts.clock.monotonicMs();
   const vetted = await vet(rule.host, parts.vetting);
   const dnsMs = parts.clock.monotonicMs() - askedAt;
@@ -147,6 +157,7 @@ async function reach(
     {
       request,
       address: vetted.address,
+      injected,
       etag: validators?.etag ?? null,
       lastModified: validators?.lastModified ?? null,
       wireBytesMax: Math.min(source.limits.wireBytesMax, rule.responseBytesMax),
@@ -178,6 +189,11 @@ function steppedOf(downloaded: Downloaded, url: string, trail: Trail): Stepped {
     case "refused":
       return refuse(downloaded.reason, downloaded.detail, trail);
   }
+}
+
+/** Does this hold a key that a rule puts in, plain or in another form of writing? */
+export function echoes(text: string, { secrets }: LivePolicy): boolean {
+  return Object.values(secrets).some((secret) => keyGuard(secret).holds(text));
 }
 
 /** Without its fragment, which never leaves. */

@@ -4,7 +4,7 @@ import type { Trail } from "../answer.ts";
 import type { FromGateway } from "../messages.ts";
 import type { Member } from "./archive.ts";
 import type { SourceFault } from "./faults.ts";
-import { type Fetched, type FetchFault, type FetchParts, fetchSource } from "./fetch.ts";
+import { echoes, type Fetched, type FetchFault, type FetchParts, fetchSource } from "./fetch.ts";
 import { nothingRemoved, type Removed } from "./invisible.ts";
 import type { Kept, KeptStore } from "./kept.ts";
 import { bytesOf, type Quarantine, quarantine, sha256Of } from "./quarantine.ts";
@@ -61,6 +61,9 @@ export async function intake(job: IntakeJob, store: KeptStore, parts: IntakePart
   const opened = await open(job, file, fetched, cell, parts);
   if (opened.status === "refused") return refuse(opened.reason, opened.detail, fetched.trail);
   const { documents, removed } = opened;
+  // A host that repeats what it was sent would bring our key inside, and into the copy.
+  const words = JSON.stringify([documents, fetched.url, fetched.etag, fetched.lastModified]);
+  if (echoes(words, parts.fetch.policy())) return refuse("source-secret-echoed", "in the answer", fetched.trail);
   const { url, etag, lastModified, mediaType } = fetched;
   const head = { source: job.source.id, params: job.params, url, etag, lastModified, mediaType };
   const provenance = store.keep(
