@@ -8,7 +8,7 @@ import { canaryAnswer } from "./canaryHost.ts";
 import type { Capped } from "./caps.ts";
 import { type Decision, decide, isTypeListed, type Policy } from "./decide.ts";
 import type { Exchange } from "./exchange.ts";
-import { bodyRoom, bytesMaxOf, type TakenBody, takeBody } from "./flowBody.ts";
+import { bodyRoom, bytesMaxOf, type TakenBody, takeBody, withTrailers } from "./flowBody.ts";
 import { type Asked, closeLine, openLine, unreadLine } from "./flowLines.ts";
 import { carryOf, credentialOf, tokensAtMs, useOf } from "./flowUse.ts";
 import { type ForwardParts, forward } from "./forward.ts";
@@ -28,6 +28,8 @@ import type { Hit, Looked, Watch } from "./watch/watch.ts";
 export type FlowParts = RingParts & {
   /** As it is at this moment: the latch may have been set since the last look. */
   policy(): LivePolicy;
+  /** Of the policy as it is at this moment. */
+  policyHash(): string;
   /** By which rules expire; see `ruleDay.ts`. */
   today(): string;
   spending: Spending;
@@ -92,7 +94,8 @@ async function serveRead(
     const body = await takeBody(stream, decision, isOpenEnded(asked), room);
     room.shrinkTo(body.bytes.length);
     guest.caps.carry(body.bytes.length);
-    const looked = await parts.watch.look(guest.name, headers, body.bytes, tokensAtMs(decision, parts.clock));
+    const all = withTrailers(headers, body);
+    const looked = await parts.watch.look(guest.name, all, body.bytes, tokensAtMs(decision, parts.clock));
     const [hit] = looked.hits;
     const carried = { headers, body: body.bytes, tokens: looked.tokens };
     const credential = hit === undefined ? credentialOf(decision, carried, policy, parts) : undefined;
@@ -121,7 +124,7 @@ async function serveRead(
     const isQuiet = refusal === null && isQuietOne(decision, asked.method);
     const isWritten = isQuiet || parts.record.open(open).status === "written";
     if (theft !== null && parts.seal !== null) return sealed(stream, theft, { open, isWritten, startedAt, parts });
-    const carry = carryOf(decision, guest, parts);
+    const carry = carryOf(decision, asked, policy, { guest, parts });
     const request = {
       ...asked,
       headers,

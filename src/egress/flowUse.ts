@@ -1,7 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { AdmittedGuest } from "./admitted.ts";
+import { isOpenEnded } from "./asked.ts";
 import { type Carried, type ForeignCredential, foreignCredential } from "./credentials.ts";
-import type { Decision } from "./decide.ts";
+import { type Decision, decide, type EgressRequest } from "./decide.ts";
 import type { FlowParts } from "./flow.ts";
 import type { LivePolicy } from "./policy.ts";
 import { isExpired } from "./ruleDay.ts";
@@ -31,9 +32,27 @@ export function useOf(decision: Decision, bytesUp: number, parts: FlowParts): Us
   return isUse ? parts.spending.use(decision.rule, bytesUp, parts.clock.monotonicMs()) : null;
 }
 
-/** What the rule lets through in this cycle and what the sandbox may move in a minute, for each chunk. */
-export function carryOf({ rule }: Decision, guest: AdmittedGuest, parts: FlowParts): Carry {
+/**
+ * What the rule lets through in this cycle and what the sandbox may move in a minute, for each chunk. A tunnel or a websocket,
+ * which has no end of its own, is decided anew when another policy was loaded.
+ */
+export function carryOf(
+  { rule, verdict }: Decision,
+  asked: EgressRequest,
+  began: LivePolicy,
+  { guest, parts }: { guest: AdmittedGuest; parts: FlowParts },
+): Carry {
+  let lastHash = began.hash;
+  const isWithdrawn = () => {
+    const hash = parts.policyHash();
+    if (hash === lastHash || !isOpenEnded(asked)) return false;
+    const now = decide(asked, parts.policy());
+    if (now.verdict !== verdict || (now.verdict === "tunnel" && now.rule.mode !== rule?.mode)) return true;
+    lastHash = hash;
+    return false;
+  };
   return (direction, bytes) => {
+    if (isWithdrawn()) return { status: "over", reason: "rule-withdrawn" };
     if (rule !== null && isExpired(rule, parts.today())) return { status: "over", reason: "rule-expired" };
     if (rule !== null && !parts.spending.carry(rule, direction, bytes))
       return { status: "over", reason: "rule-bytes" };

@@ -75,6 +75,7 @@ function start(setup: Setup): void {
   const parts = {
     ...shared,
     spending: spending(),
+    policyHash: () => live.hash,
     today,
     hashKey: () => hashKey,
     watch,

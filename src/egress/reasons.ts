@@ -31,6 +31,7 @@ type RefusalReason =
   | "upstream-unreachable"
   | "upstream-broken"
   | "websocket-refused"
+  | "rule-withdrawn"
   | "response-too-long"
   | "response-type-not-listed"
   | "foreign-credential"

@@ -63,11 +63,17 @@ export const start: StartBench = async ({ directory }) => {
           (line) =>
             line !== "" && (!/^\s*\d+\.\d{3} +\d+ \S+( \S+){7}$/.test(line.replace(/ +/g, " ")) || isOdd(line)),
         ),
-    async withdraw() {
-      writeFileSync(join(home, "hosts"), "nobody.example\n");
-      await exec(["squid", "-k", "reconfigure", "-f", file]);
-      await sleep(2_000);
-    },
+    withdrawals: [
+      {
+        name: "a reload",
+        async take() {
+          writeFileSync(join(home, "hosts"), "nobody.example\n");
+          await exec(["squid", "-k", "reconfigure", "-f", file]);
+          await sleep(2_000);
+        },
+        giveBack: null,
+      },
+    ],
     close: () => endProgram(child),
   };
 };

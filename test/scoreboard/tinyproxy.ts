@@ -44,11 +44,17 @@ export const start: StartBench = async ({ directory }) => {
       log()
         .split("\n")
         .filter((line) => line !== "" && (!/^[A-Z]+ +\w{3} \d\d [\d:.]+ \[\d+\]: /.test(line) || isOdd(line))),
-    async withdraw() {
-      writeFileSync(join(home, "filter"), "^nobody\\.example$\n");
-      child.kill("SIGUSR1");
-      await sleep(1_000);
-    },
+    withdrawals: [
+      {
+        name: "a reload",
+        async take() {
+          writeFileSync(join(home, "filter"), "^nobody\\.example$\n");
+          child.kill("SIGUSR1");
+          await sleep(1_000);
+        },
+        giveBack: null,
+      },
+    ],
     close: () => endProgram(child),
   };
 };

@@ -36,6 +36,8 @@ export type FlowBench = {
   /** PEM of the authority that tunnels are terminated under. */
   certificate(): Promise<string>;
   latch(): void;
+  /** As a reload does: from here on there are only these. */
+  keepRules(ids: readonly string[]): void;
   log(): Record<string, unknown>[];
   [Symbol.asyncDispose](): Promise<void>;
 };
@@ -84,16 +86,19 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
   if (options.fakes !== undefined) watch.fakes(options.fakes, options.masterKey);
   const drills = announcedDrills(systemClock);
   let isLatched = false;
+  let policyHash = "p";
+  let live = rules;
   const today = options.today ?? (() => "2026-01-01");
   const parts: FlowParts = {
     policy: () => ({
       isLatched,
       today: today(),
       canaryHosts: options.canaryHosts ?? [],
-      rules,
+      rules: live,
       secrets: options.secrets ?? {},
-      hash: "p",
+      hash: policyHash,
     }),
+    policyHash: () => policyHash,
     today,
     spending: spending(),
     hashKey: () => Buffer.from("k"),
@@ -155,6 +160,10 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
     },
     latch: () => {
       isLatched = true;
+    },
+    keepRules(ids) {
+      live = rules.filter(({ id }) => ids.includes(id));
+      policyHash = `p ${ids.join(" ")}`;
     },
     log: () => {
       const text = readFileSync(path, "utf8").trimEnd();

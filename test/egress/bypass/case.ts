@@ -52,10 +52,13 @@ export type Bench = {
   log(): string;
   /** Lines of its log that are not of its own making: half a line, one of another format, one that a terminal would obey. */
   forgedLines(): string[];
-  /** Takes back the permission for everything, in the proxy's own way. Null where there is none. */
-  withdraw: (() => Promise<void>) | null;
+  /** Ways to take back the permission for everything, in the proxy's own way, the last of them for good. */
+  withdrawals: readonly Withdrawal[];
   close(): Promise<void>;
 };
+
+/** `giveBack`: null where what was taken does not come back. */
+export type Withdrawal = { name: string; take: () => Promise<void>; giveBack: (() => Promise<void>) | null };
 
 export type InsideRunner = {
   /** A script for Node, run inside. Resolves to its standard output. */

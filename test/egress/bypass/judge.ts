@@ -29,7 +29,8 @@ async function verdictOf(one: BypassCase, bench: Bench, world: World): Promise<V
     return { status: "not-run", reason: "a proxy alone has no say in it: it is for the sandbox to shut" };
   }
   const isLast = one.needs.includes("withdrawal");
-  if (isLast && bench.withdraw === null) return { status: "not-run", reason: "no way to take a permission back" };
+  if (isLast && bench.withdrawals.length === 0)
+    return { status: "not-run", reason: "no way to take a permission back" };
   // Of what does not go by a door, and of what can be done once, once is enough.
   const doors = one.needs.length > 0 ? bench.doors.slice(0, 1) : bench.doors;
   const unmade = new Set(one.attempts);

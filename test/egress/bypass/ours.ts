@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock } from "../../../src/base/clock.ts";
-import { Rule } from "../../../src/egress/allowlist.ts";
+import { type Allowlist, Rule } from "../../../src/egress/allowlist.ts";
 import { startGateway } from "../../../src/egress/gateway.ts";
 import { carried } from "../../../src/guest/argv.ts";
 import { PROXY_PORT } from "../../../src/guest/constants.ts";
@@ -17,7 +17,7 @@ import { fakeShim } from "../../support/fakeShim.ts";
 import { socketPair } from "../../support/socketPair.ts";
 import type { Bench, InsideRunner } from "./case.ts";
 import { channelDoor, proxyDoor } from "./door.ts";
-import { ALLOWED_HOSTS, API, RATED, SPLICED } from "./places.ts";
+import { ALLOWED_HOSTS, API, RATED, SOCKETS, SPLICED } from "./places.ts";
 
 export type BenchOptions = { directory: string; certificates: readonly string[] };
 export type StartBench = (options: BenchOptions) => Promise<Bench>;
@@ -36,8 +36,9 @@ function rules(): Rule[] {
     ...(Object.values<string>(RATED).includes(host) ? { rate: { perMinute: 1, burst: 5 } } : {}),
   }));
   const tls = { ...COMMON, ...ASKED, id: "tls", host: API };
+  const sockets = { ...COMMON, ...ASKED, id: "sockets", host: SOCKETS, websocket: true };
   const spliced = { ...COMMON, id: "spliced", host: SPLICED, mode: "splice", requestBytesMax: 20_000 };
-  return [...plain, tls, spliced].map((rule) => Rule.parse(rule));
+  return [...plain, tls, sockets, spliced].map((rule) => Rule.parse(rule));
 }
 
 const FAMILIES = [
@@ -61,11 +62,12 @@ export const start: StartBench = async ({ directory, certificates }) => {
     writeSystemCall(join(calls, `${family}`), { name: "socket", x64: 41, arm64: 198, args: [family, type, 0] });
   }
   const signal = new AbortController().signal;
+  const list: Allowlist = { version: 1, purpose: "test", rules: rules() };
   const gateway = await startGateway({
     cycle: "c1",
     runDirectory: join(directory, "run"),
     stateDir,
-    allowlists: [{ version: 1, purpose: "test", rules: rules() }],
+    allowlists: [list],
     canaryHosts: [],
     certificates,
     onRequest: async () => ({ status: 200, body: {} }),
@@ -88,10 +90,21 @@ export const start: StartBench = async ({ directory, certificates }) => {
     sandbox: insideOf(guest),
     log,
     forgedLines: () => log().trimEnd().split("\n").filter(isForged),
-    async withdraw() {
-      setLatch(stateDir, { who: "the test", why: "to take it back" }, systemClock);
-      await gateway.died;
-    },
+    withdrawals: [
+      {
+        name: "a hot reload",
+        take: () => gateway.reload({ allowlists: [{ ...list, rules: [] }], secrets: {} }),
+        giveBack: () => gateway.reload({ allowlists: [list], secrets: {} }),
+      },
+      {
+        name: "the latch",
+        async take() {
+          setLatch(stateDir, { who: "the test", why: "to take it back" }, systemClock);
+          await gateway.died;
+        },
+        giveBack: null,
+      },
+    ],
     async close() {
       relay.end();
       await gateway.cut("done");

@@ -4,6 +4,8 @@
  */
 export const API = "api.example";
 export const SPLICED = "splice.example";
+/** The one host whose rule lets a request become a WebSocket. */
+export const SOCKETS = "sockets.example";
 /** Asked for by one door each, because what is counted there is used up. */
 export const RATED = { proxy: "rated-a.example", channel: "rated-b.example" } as const;
 export const EVIL = "evil.example";
@@ -36,10 +38,10 @@ export const REBOUND = "rebind.example";
 export const MIXED = "mixed.example";
 
 /** Of the host that the rules are about, at whichever of its names. */
-export const ALLOWED_HOSTS = [API, ...Object.values(RATED), REBOUND, MIXED, ...Object.keys(LYING)];
+export const ALLOWED_HOSTS = [API, SOCKETS, ...Object.values(RATED), REBOUND, MIXED, ...Object.keys(LYING)];
 
 export function addressesOf(name: string, nth: number): readonly string[] | null {
-  if ([API, SPLICED, ...Object.values<string>(RATED)].includes(name)) return [ADDRESS.api];
+  if ([API, SPLICED, SOCKETS, ...Object.values<string>(RATED)].includes(name)) return [ADDRESS.api];
   // Whoever asks again gets another answer.
   if (name === REBOUND) return [nth % 2 === 0 ? ADDRESS.api : LOOPBACK];
   if (name === MIXED) return [LOOPBACK, METADATA, ADDRESS.api];

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { connect as connectHttp2 } from "node:http2";
 import { duplexPair } from "node:stream";
 import { connect } from "node:tls";
 import type { Attempt, Control } from "./case.ts";
@@ -39,6 +40,34 @@ export async function askWithin(door: Door, { to, serverName, request }: Within)
   return { code: Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 0), text };
 }
 
+/** The same over HTTP/2, of which a request has more than one place to say for whom it is. */
+export async function askWithinHttp2(
+  door: Door,
+  { to, serverName }: Pick<Within, "to" | "serverName">,
+  headers: Readonly<Record<string, string>>,
+): Promise<Reply> {
+  const tunnel = await door.tunnel(to);
+  if (tunnel.status === "refused") return { code: 0, text: `no tunnel: ${tunnel.code}` };
+  const socket = connect({
+    socket: tunnel.stream,
+    servername: serverName,
+    rejectUnauthorized: false,
+    ALPNProtocols: ["h2"],
+  });
+  tunnel.stream.on("error", () => socket.destroy());
+  const session = connectHttp2(`https://${to}`, { createConnection: () => socket });
+  session.on("error", () => undefined);
+  const stream = session.request({ ":method": "GET", ...headers });
+  let code = 0;
+  stream.once("response", (received) => {
+    code = received[":status"] ?? 0;
+  });
+  const text = await allOf(stream);
+  session.destroy();
+  tunnel.stream.destroy();
+  return { code, text };
+}
+
 /** The usual request in the usual tunnel. */
 export const tunnelControl = (host = API): Control => ({
   name: `a request in a tunnel to ${host} arrives`,
@@ -49,6 +78,17 @@ export const tunnelControl = (host = API): Control => ({
       request: { authority: host, path: `/v1/${mark}` },
     })),
   // In a tunnel that nobody looks into, what arrives is the same.
+  isPassed: ({ by, place, port }) => by === "request" && place === ADDRESS.api && port === 443,
+});
+
+export const http2Control = (): Control => ({
+  name: `a request over HTTP/2 in a tunnel to ${API} arrives`,
+  run: async (door, mark) =>
+    void (await askWithinHttp2(
+      door,
+      { to: `${API}:443`, serverName: API },
+      { ":authority": API, ":path": `/v1/${mark}` },
+    )),
   isPassed: ({ by, place, port }) => by === "request" && place === ADDRESS.api && port === 443,
 });
 
@@ -104,13 +144,16 @@ function u16(value: number): Buffer {
   return Buffer.from([value >> 8, value & 255]);
 }
 
-/** A tunnel with TLS in it that stays open, and a way to send one more request through it; null when it does not open. */
-export async function keptOpen(door: Door): Promise<((path: string) => Promise<void>) | null> {
-  const tunnel = await door.tunnel(`${API}:443`);
+/**
+ * A tunnel with TLS in it that stays open, and a way to send one more request through it; null when it does not open. Resolves
+ * to the code that was answered, 0 when none was.
+ */
+export async function keptOpen(door: Door, host: string): Promise<((path: string) => Promise<number>) | null> {
+  const tunnel = await door.tunnel(`${host}:443`);
   if (tunnel.status === "refused") return null;
   const socket = connect({
     socket: tunnel.stream,
-    servername: API,
+    servername: host,
     rejectUnauthorized: false,
     ALPNProtocols: ["http/1.1"],
   });
@@ -123,14 +166,15 @@ export async function keptOpen(door: Door): Promise<((path: string) => Promise<v
   if (!isOpen) return null;
   return (path) =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, 1_000);
-      const done = () => {
+      const done = (chunk?: Buffer) => {
         clearTimeout(timer);
-        resolve();
+        socket.off("data", done).off("close", gone);
+        resolve(Number(/^HTTP\/1\.[01] (\d{3})/.exec(chunk?.toString("latin1") ?? "")?.[1] ?? 0));
       };
-      socket.once("data", done);
-      socket.once("close", done);
-      if (!socket.writable) done();
-      else socket.write(`GET ${path} HTTP/1.1\r\nhost: ${API}\r\n\r\n`);
+      const gone = () => done();
+      const timer = setTimeout(gone, 1_000);
+      socket.once("data", done).once("close", gone);
+      if (!socket.writable) gone();
+      else socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
     });
 }

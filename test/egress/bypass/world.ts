@@ -1,12 +1,14 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { duplexPair } from "node:stream";
-import { createSecureContext, TLSSocket } from "node:tls";
+import { createSecureContext, createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { acceptOf } from "../../../src/egress/tunnel/upgraded.ts";
 import { selfSigned } from "../../support/selfSigned.ts";
 import { startDnsStub } from "./dnsStub.ts";
-import { ABSTRACT, API, addressesOf, OTHER_PORT } from "./places.ts";
+import { ABSTRACT, API, addressesOf, OTHER_PORT, SOCKETS, SPLICED } from "./places.ts";
 
 /** Something that arrived somewhere outside, whoever sent it. */
 export type Sighting = {
@@ -50,14 +52,16 @@ export async function startWorld(): Promise<World> {
     sightings.push(sighting);
     return sighting;
   };
-  const hosts = [API, "splice.example"].map((host) => ({ host, ...selfSigned(host) }));
+  const hosts = [API, SPLICED, SOCKETS].map((host) => ({ host, ...selfSigned(host) }));
   const contexts = new Map(hosts.map(({ host, key, cert }) => [host, createSecureContext({ key, cert })]));
   const places = new WeakMap<object, { place: string; port: number }>();
   const placeOf = (request: IncomingMessage) => places.get(request.socket) ?? { place: "?", port: 0 };
   const http = createServer(listener((request, body) => note(sightingOf(request, body, placeOf(request)))));
   http.on("upgrade", (request, stream) => {
     note(sightingOf(request, "", placeOf(request)));
-    stream.end("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    const accept = acceptOf(request.headers["sec-websocket-key"] ?? "");
+    const switched = `connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ${accept}\r\n`;
+    stream.end(`HTTP/1.1 101 Switching Protocols\r\n${switched}\r\n`);
   });
   const front = (accept: (inner: ReturnType<typeof duplexPair>[0], at: { place: string; port: number }) => void) =>
     createTcpServer((socket) => {
@@ -92,10 +96,29 @@ export async function startWorld(): Promise<World> {
     http.emit("connection", inner);
   }
   function secure(inner: ReturnType<typeof duplexPair>[0], at: { place: string; port: number }): void {
-    const context = { isServer: true, SNICallback: sni, secureContext: contexts.get(API) };
-    const socket = new TLSSocket(inner, { ...context, ALPNProtocols: ["http/1.1"] });
-    socket.on("error", () => inner.destroy());
-    socket.once("secure", () => serve(socket, at));
+    const options = { SNICallback: sni, ALPNProtocols: ["h2", "http/1.1"] };
+    const server = createTlsServer(options, (socket) => {
+      socket.on("error", () => inner.destroy());
+      if (socket.alpnProtocol === "h2") serveHttp2(socket, at);
+      else serve(socket, at);
+    });
+    server.once("tlsClientError", () => inner.destroy());
+    server.emit("connection", inner);
+  }
+  function serveHttp2(socket: TLSSocket, at: { place: string; port: number }): void {
+    const server = createHttp2Server();
+    server.on("sessionError", () => undefined);
+    server.on("stream", (stream, headers, _, rawHeaders) => {
+      stream.on("error", () => undefined);
+      const { ":method": method = "", ":path": url = "", ":authority": authority } = headers;
+      const host = headers.host ?? authority;
+      const serverName = nameOf(socket);
+      const request = { method, url, headers: { ...headers, host }, body: "", serverName };
+      note({ ...at, by: "request", text: [...rawHeaders, serverName].join("\n").slice(0, KEPT_BYTES), request });
+      stream.respond({ ":status": 200 });
+      stream.end("ok");
+    });
+    server.emit("connection", socket);
   }
   const sni = (name: string, done: (error: Error | null, context?: ReturnType<typeof createSecureContext>) => void) =>
     done(null, contexts.get(name) ?? contexts.get(API));
@@ -154,15 +177,19 @@ function listener(note: (request: IncomingMessage, body: string) => void): Reque
   };
 }
 
+/** Empty without TLS and without a name. */
+function nameOf(socket: object): string {
+  return "servername" in socket && typeof socket.servername === "string" ? socket.servername : "";
+}
+
 function sightingOf(request: IncomingMessage, body: string, at: { place: string; port: number }) {
   const { socket, rawHeaders } = request;
-  const name = "servername" in socket ? socket.servername : "";
   const seen: SeenRequest = {
     method: request.method ?? "",
     url: request.url ?? "",
     headers: request.headers,
     body,
-    serverName: typeof name === "string" ? name : "",
+    serverName: nameOf(socket),
   };
   const text = [seen.method, seen.url, ...rawHeaders, body, seen.serverName].join("\n").slice(0, KEPT_BYTES);
   return { ...at, by: "request" as const, text, request: seen };

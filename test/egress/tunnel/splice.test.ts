@@ -71,6 +71,22 @@ test("the latch is looked at before each chunk, either way", async () => {
   }
 });
 
+test("one whose rule was taken out is cut at its next byte, either way, and one whose rule stayed is not", async () => {
+  for (const direction of ["up", "down"] as const) {
+    await using the = await bed();
+    const tunnel = await the.greeted();
+    tunnel.stream.resume();
+    the.bench.keepRules(["one"]);
+    tunnel.stream.write("x");
+    await expect.poll(() => the.heard()).toBe(the.hello.length + 1);
+    the.bench.keepRules([]);
+    if (direction === "up") tunnel.stream.write("x");
+    else the.socket().write("x");
+    await expect.poll(() => the.bench.log().at(-1)).toMatchObject({ reason: "rule-withdrawn", closedBy: "gateway" });
+    expect(the.heard()).toBe(the.hello.length + 1);
+  }
+});
+
 test("a fake that goes up in the clear is seen, also in two pieces, and is not passed on whole", async () => {
   const value = ["fk", "a-value-that-is-nobodys", "0123456789abcdef"].join("-");
   const fake = { id: "fk-0123456789", kind: "generic", value, cycle: "c", file: "home/.netrc" };

@@ -230,6 +230,19 @@ describe("what goes through a websocket is bounded and searched like a body", ()
     expect(the.host.got.map(({ payload }) => payload.toString())).toEqual(["before"]);
   });
 
+  test("one whose rule was taken out is closed at its next message, and one whose rule stayed is not", async () => {
+    await using the = await websocketBed();
+    const client = await the.open("http/1.1");
+    the.bench.keepRules(["one"]);
+    client.say(text, "before");
+    await expect.poll(() => client.got.length).toBe(1);
+    the.bench.keepRules([]);
+    client.say(text, "after");
+    expect(await closing(the, client)).toMatchObject({ reason: "rule-withdrawn", closedBy: "gateway" });
+    expect(client.closeCode()).toBe(1008);
+    expect(the.host.got.map(({ payload }) => payload.toString())).toEqual(["before"]);
+  });
+
   test("one in which nothing is said is closed, and so is one that lasts too long", async () => {
     await using the = await websocketBed({}, { limits: { idleMs: 200 } });
     const silent = await the.open("http/1.1");
