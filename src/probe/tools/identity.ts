@@ -79,8 +79,7 @@ export function identityRows(input: Input): Observation[] {
     rows.push({ check: CHECK_OF.server, instance: name, subject: `the MCP server ${name} of the stack`, process });
   }
   for (const { name, command } of declared.hooks) {
-    // By the shell that it is handed to.
-    const process = seen.find(({ argv }) => argv.includes(command));
+    const process = seen.find(({ argv }) => isRunOf(command, argv));
     rows.push({ check: CHECK_OF.hook, instance: name, subject: `the hook ${name} of the stack`, process });
   }
   return rows.map(({ check, instance, subject, process }) => ({
@@ -138,4 +137,17 @@ function isStartedAs(process: SeenProcess, argv: readonly string[]): boolean {
   const words = all.filter((word) => !word.includes(MASK));
   if (words.length === 0) return basename(process.argv[0] ?? "") === basename(program);
   return words.every((word) => process.argv.includes(word));
+}
+
+/** The shell that a command is handed to, or the program that the shell became for it. Variables in it are skipped over. */
+export function isRunOf(command: string, argv: readonly string[]): boolean {
+  if (argv.includes(command)) return true;
+  const words = command
+    .replace(/\s#.*$/s, "")
+    .split(/\s+/)
+    .map((word) => word.replaceAll(/["']/g, "").replace(/^.*\$(?:\{\w+\}|\w+)/, ""))
+    .filter((word) => word !== "");
+  return (
+    words.length > 0 && words.length === argv.length && words.every((word, i) => argv[i]?.endsWith(word) === true)
+  );
 }

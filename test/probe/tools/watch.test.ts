@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { afterEach, expect, test } from "vitest";
+import { isRunOf } from "../../../src/probe/tools/identity.ts";
 import { type SeenProcess, wallsBeyond, watchTree } from "../../../src/probe/tools/watch.ts";
 
 const ends: (() => void)[] = [];
@@ -45,4 +46,15 @@ test("walls are counted from one side: what the one stands behind and the other 
   expect(wallsBeyond(open, open)).toEqual([]);
   const closed = { ...open, namespaces: { mnt: "mnt:[9]", net: "net:[1]", cgroup: "cgroup:[9]" }, seccomp: "2/1" };
   expect(wallsBeyond(closed, open)).toEqual(["mnt namespace", "seccomp 2/1 against 0/0"]);
+});
+
+test.each([
+  [["/bin/sh", "-c", 'node "$HOME/.claude/hooks/x.mjs"'], true],
+  [["node", "/home/dev/.claude/hooks/x.mjs"], true],
+  [["/usr/bin/node", "/home/dev/.claude/hooks/x.mjs"], true],
+  [["node", "/home/dev/.claude/hooks/y.mjs"], false],
+  [["node", "/home/dev/.claude/hooks/x.mjs", "--more"], false],
+  [[], false],
+])("a hook's command and a process of the command line %j", (argv, isIt) => {
+  expect(isRunOf('node "$HOME/.claude/hooks/x.mjs"', argv)).toBe(isIt);
 });
