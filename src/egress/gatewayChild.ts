@@ -31,8 +31,11 @@ export const HEAP = ["--max-semi-space-size=4", "--max-old-space-size=512"];
 
 const PRINTED_MAX = 8 * 1024;
 
-/** For a process whose loop is free many times what it needs to close its sockets. */
-const GRACE_MS = 25;
+/**
+ * For a process whose loop is free ten times what it needs to close its sockets, also where many others want the processor.
+ * Sooner would be later: what SIGKILL meets before that closes them last, in 20 ms at best.
+ */
+const GRACE_MS = 50;
 
 /**
  * Forks the gateway process and waits until it is ready. The model's key goes over IPC: the arguments and the environment
