@@ -11,6 +11,7 @@ import {
   cloneSection,
   conductSection,
   coverageSection,
+  toolSection,
   trustSection,
 } from "./sectionsHtml.ts";
 import { STYLE } from "./style.ts";
@@ -27,7 +28,7 @@ ${frontPage(report)}
 ${findingsSection(report)}
 ${trustSection(report)}
 ${boundarySection(report)}
-${driftSection(report)}
+${driftSection(report)}${toolSection(report)}
 ${coverageSection(report)}
 ${conductSection(report)}
 ${cloneSection(report)}

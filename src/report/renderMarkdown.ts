@@ -5,6 +5,7 @@ import { doubts, inOrder, notRun, type Report } from "./report.ts";
 import { readingsText } from "./sourcesRead.ts";
 import { spentText } from "./spent.ts";
 import { changeOf, shortId, type Task, taskOf } from "./task.ts";
+import { TOOL_LEGEND, toolTables } from "./toolTable.ts";
 
 /** The report for a pull request, an issue or a terminal: what matters first, no raw HTML, text of a guest kept inert. */
 export function renderMarkdown(report: Report): string {
@@ -17,6 +18,7 @@ export function renderMarkdown(report: Report): string {
     ...inOrder(report.findings).map((finding) => findingText(report, finding)),
     boundary(report),
     since(report),
+    ...tools(report),
     coverage(report),
     conduct(report),
     clone(report),
@@ -126,6 +128,15 @@ function since({ drift }: Report): string {
   const causes = drift.causes.map(({ what }) => code(what)).join(", ");
   const columns = ["Where", "Change", "Observation", "Before", "Now", ""];
   return `${title}\n\nCompared with ${code(drift.since)}. What else differs: ${causes === "" ? "nothing that is recorded" : causes}.\n\n${table(columns, rows, "Nothing changed.")}`;
+}
+
+/** Left out when no agent was driven: why not stands under coverage. */
+function tools({ observations }: Report): string[] {
+  const tables = toolTables(observations).map(({ agent, paths, rows }) => {
+    const cells = rows.map((row) => [code(row.capability), ...row.cells]);
+    return `### ${cell(agent)}\n\n${table(["What", ...paths.map(code)], cells, "Nothing was measured.")}`;
+  });
+  return tables.length === 0 ? [] : ["## What each path of the agents can do", TOOL_LEGEND, ...tables];
 }
 
 function coverage(report: Report): string {

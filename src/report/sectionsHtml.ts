@@ -3,6 +3,7 @@ import { folded, type Html, h, list, nothing, table } from "./html.ts";
 import { type BoundaryRow, notRun, type Report } from "./report.ts";
 import { sourcesHtml } from "./sourcesHtml.ts";
 import { spentText } from "./spent.ts";
+import { TOOL_LEGEND, toolTables } from "./toolTable.ts";
 
 /** The sections about how the report came to be. */
 
@@ -64,6 +65,17 @@ function boundaryTable({ categories }: BoundaryRow): Html {
           ),
   ]);
   return table(["Category", "#Intended", "#Observed", "#Unexplained", "Which"], rows, "No category was looked at.");
+}
+
+/** Left out when no agent was driven: why not stands under coverage. */
+export function toolSection({ observations }: Report): Html {
+  const tables = toolTables(observations);
+  if (tables.length === 0) return nothing;
+  const each = tables.map(({ agent, paths, rows }) => {
+    const cells = rows.map((row) => [h`<code>${row.capability}</code>`, ...row.cells]);
+    return h`<h3>${agent}</h3>${table(["What", ...paths], cells, "Nothing was measured.")}`;
+  });
+  return h`<h2 id="tools">What each path of the agents can do</h2><p class="small">${TOOL_LEGEND}</p>${each}`;
 }
 
 export function coverageSection(report: Report): Html {

@@ -100,6 +100,12 @@ const SAID: Readonly<Record<NonNullable<Cell["by"]>, string>> = {
 
 /** A policy that asks nobody refuses by itself. */
 const NEVER_ASKS = /approval policy is never/i;
+/** Of a denied cell's detail, who refused. */
+export function refuserOf(detail: string): NonNullable<Cell["by"]> {
+  const found = (["approval", "rule", "wall"] as const).find((by) => detail.startsWith(SAID[by]));
+  return found ?? "unsaid";
+}
+
 const APPROVAL =
   /\bneeds? (?:your )?approval|requires? (?:your |user |explicit )?(?:approval|confirmation)|(?:haven't|has not been|not) granted|requested permissions?\b|user (?:rejected|declined|cancelled)|approval (?:policy|required)/i;
 const RULE =

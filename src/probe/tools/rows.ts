@@ -32,9 +32,9 @@ export function cellRows(agent: string, cells: readonly Cell[], plan: Plan, driv
   ];
 }
 
-/** Reads of `/`-separated words; nothing of it is taken apart again. */
-function idOf(check: string, agent: string, ...words: string[]): string {
-  const instance = [agent, ...words].join("/").replaceAll(/[^\x21-\x7e]/g, "_");
+/** `agent/path/capability`: only the last word may hold a slash of its own. */
+function idOf(check: string, agent: string, path: string, ...rest: string[]): string {
+  const instance = [agent, path.replaceAll("/", "_"), ...rest].join("/").replaceAll(/[^\x21-\x7e]/g, "_");
   return `${check}:${instance}`.slice(0, 240);
 }
 
