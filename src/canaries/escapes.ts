@@ -77,7 +77,8 @@ function undone(bytes: Buffer, start: number, end: number, { sign, encoding, und
     const i = lastUpTo(places, at);
     return (origins[i] ?? 0) + at - (places[i] ?? 0);
   };
-  return { bytes: to.bytes.subarray(0, to.length), encoding, offsetOf };
+  const spanOf = (from: number, before: number) => ({ start: offsetOf(from), end: offsetOf(before - 1) + 1 });
+  return { bytes: to.bytes.subarray(0, to.length), encoding, offsetOf, spanOf };
 }
 
 type Output = { bytes: Buffer; length: number };

@@ -61,7 +61,8 @@ function* compressedView(
 ): Generator<View> {
   if (!isBlock(bytes, from)) return;
   const content = inflated(bytes.subarray(from), budget);
-  if (content !== undefined) yield { bytes: content, encoding, offsetOf: () => at };
+  if (content === undefined) return;
+  yield { bytes: content, encoding, offsetOf: () => at, spanOf: () => ({ start: at, end: bytes.length }) };
 }
 
 /** Could a block of DEFLATE begin here? RFC 1951, 3.2.3: of the four types one is none, and one says its length twice. */
@@ -71,6 +72,13 @@ function isBlock(bytes: Buffer, at: number): boolean {
   if (type === 0)
     return bytes.length < at + 5 || (bytes.readUInt16LE(at + 1) ^ bytes.readUInt16LE(at + 3)) === 0xffff;
   return type !== 3;
+}
+
+/** In random bytes, read in every way, something begins like a stream about every eight thousand. */
+const PROBE_EVERY_BYTES = 1024;
+
+export function budgetFor(length: number, { bytes, streams }: { bytes: number; streams: number }): Budget {
+  return { bytes, streams, probes: streams + length / PROBE_EVERY_BYTES, isSpent: false };
 }
 
 /** DEFLATE cannot grow data by more than this. */

@@ -1,30 +1,23 @@
 import type { Fake, Recogniser, Sighting } from "./canaries.ts";
-import type { Budget } from "./inflate.ts";
+import { type Budget, budgetFor } from "./inflate.ts";
 import { matcher, type Needle } from "./matcher.ts";
 import { sealedFinder } from "./sealed.ts";
 import { shapeOf } from "./shape.ts";
 import { DEPTH_MAX, views } from "./views.ts";
-import { reversed, writtenForms } from "./written.ts";
+import { reversed, withoutCase, writtenForms } from "./written.ts";
 
 /** More sightings than this in one text tell nobody more. */
 const SIGHTINGS_MAX = 1000;
 
 /** Decoded bytes allowed for one search: a few times the text, so that a hostile one costs no more than a long one. */
-const budgetFor = (length: number): Budget => ({
-  bytes: 32 * length + 8 * 1024 * 1024,
-  streams: STREAMS_MAX,
-  probes: STREAMS_MAX + length / PROBE_EVERY_BYTES,
-  isSpent: false,
-});
+const bytesMaxFor = (length: number) => 32 * length + 8 * 1024 * 1024;
 /** Compressed streams in one text that are opened; a hostile one holds a million. */
 const STREAMS_MAX = 256;
-/** In random bytes, read in every way, something begins like one of them about every eight thousand. */
-const PROBE_EVERY_BYTES = 1024;
 
 /**
  * Finds fakes in any bytes, however they are written: plain, base64 at each alignment, hex, URL or JSON escapes, HTML entities,
- * gzip, backwards, and these inside one another up to four deep. With the master key also fakes that are not in the list,
- * when their form carries a sealed block. What it misses: a value that was cut up, changed in case, or encrypted.
+ * gzip, backwards, in one case, and these inside one another up to four deep. With the master key also fakes that are not in the list,
+ * when their form carries a sealed block. What it misses: a value that was cut up, changed, or encrypted.
  */
 export function recogniser(fakes: readonly Fake[], masterKey?: Uint8Array): Recogniser {
   const needles = matcher(needlesOf(fakes));
@@ -65,7 +58,7 @@ export function recogniser(fakes: readonly Fake[], masterKey?: Uint8Array): Reco
   const inspect = (bytes: Uint8Array) => {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const seen = sightings();
-    const budget = budgetFor(buffer.length);
+    const budget = budgetFor(buffer.length, { bytes: bytesMaxFor(buffer.length), streams: STREAMS_MAX });
     look(buffer, [], (i) => i, seen, budget);
     return { sightings: seen.all(), isWhole: !budget.isSpent && !seen.isFull() };
   };
@@ -101,7 +94,7 @@ function needlesOf(fakes: readonly Fake[]): Needle<Tag>[] {
   return fakes
     .flatMap((fake) =>
       carriers(fake.value).flatMap((carrier) =>
-        [...writtenForms(carrier), reversed(carrier)].map(({ bytes, encoding }) => ({
+        [...writtenForms(carrier), reversed(carrier), ...withoutCase(carrier)].map(({ bytes, encoding }) => ({
           bytes,
           tag: { fake, encoding },
         })),

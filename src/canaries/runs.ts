@@ -107,14 +107,16 @@ function laidOut(runs: readonly Run[], encoding: "base64" | "hex", reading: Read
     starts.push(length);
     length += bytes.write(reading.digits(run), length, encoding) + BETWEEN_BYTES;
   }
+  const runAt = (at: number) => runs[lastUpTo(starts, at)] ?? NO_RUN;
   return {
     bytes: bytes.subarray(0, length),
     encoding,
     offsetOf(at) {
-      const i = lastUpTo(starts, at);
-      const run = runs[i];
-      if (run === undefined) return 0;
-      return Math.min(run.end - 1, run.start + reading.offsetIn(run, at - (starts[i] ?? 0)));
+      const run = runAt(at);
+      return Math.min(run.end - 1, run.start + reading.offsetIn(run, at - (starts[lastUpTo(starts, at)] ?? 0)));
     },
+    spanOf: (from) => ({ start: runAt(from).start, end: runAt(from).end }),
   };
 }
+
+const NO_RUN: Run = { digits: "", start: 0, end: 1 };

@@ -5,6 +5,8 @@ export type View = {
   encoding: string;
   /** Where in the text the encoded form of a decoded byte begins, as near as the encoding lets one say. */
   offsetOf(at: number): number;
+  /** Of the text, what has to go for these decoded bytes to be gone: their escapes, or the whole run or stream that holds them. */
+  spanOf(start: number, end: number): { start: number; end: number };
 };
 
 /** Place of the last of ascending numbers that is not over `limit`; 0 when all are. */

@@ -1,7 +1,7 @@
 import { escapeViews } from "./escapes.ts";
 import { type Budget, compressedViews } from "./inflate.ts";
 import { base64Views, escapedHexViews, hexViews } from "./runs.ts";
-import type { Shape } from "./shape.ts";
+import { type Shape, shapeOf } from "./shape.ts";
 import type { View } from "./view.ts";
 
 /** How often an encoding inside an encoding is opened. */
@@ -12,7 +12,7 @@ export const DEPTH_MAX = 4;
  * `budget`; when that is spent there are no more, which bounds the work on hostile input.
  * @param from the encoding that the text itself was read from.
  */
-export function* views(bytes: Buffer, budget: Budget, shape: Shape, from?: string): Generator<View> {
+export function* views(bytes: Buffer, budget: Budget, shape: Shape = shapeOf(bytes), from?: string): Generator<View> {
   for (const view of all(bytes, shape, budget, from)) {
     if (budget.bytes < view.bytes.length) {
       budget.isSpent = true;

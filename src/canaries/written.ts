@@ -1,6 +1,6 @@
 /** One way in which a value may be written inside other text. */
 export type Written = {
-  encoding: "plain" | "base64" | "hex" | "url" | "json" | "html" | "reversed";
+  encoding: "plain" | "base64" | "hex" | "url" | "json" | "html" | "reversed" | "lower-case" | "upper-case";
   bytes: Buffer;
   /** Base64 only: how many bytes of a group of three stand before the value, and the first character's place in its group of four. */
   alignment?: { before: number; skipped: number };
@@ -57,6 +57,22 @@ export function writtenForms(value: Buffer): Written[] {
 /** Backwards, which some tools use to hide a value from scanners. */
 export function reversed(value: Buffer): Written {
   return { encoding: "reversed", bytes: Buffer.from(value.toReversed()) };
+}
+
+/** What is shorter may stand there by chance when its case does not count. */
+const CASE_LENGTH_MIN = 16;
+
+/** The names of headers and of hosts lose their case on the way. */
+export function withoutCase(value: Buffer): Written[] {
+  if (value.length < CASE_LENGTH_MIN) return [];
+  const text = value.toString("latin1");
+  const forms: [Written["encoding"], string][] = [
+    ["lower-case", text.toLowerCase()],
+    ["upper-case", text.toUpperCase()],
+  ];
+  return forms
+    .filter(([, form]) => form !== text)
+    .map(([encoding, form]) => ({ encoding, bytes: Buffer.from(form, "latin1") }));
 }
 
 /** Of a text whose characters are bytes. */

@@ -1,8 +1,14 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 
 /** The whole body of a request, or why it was not taken. Nothing is passed on before all of it was seen. */
 export type Body =
-  | { status: "whole"; bytes: Buffer }
+  | {
+      status: "whole";
+      bytes: Buffer;
+      /** Headers that came behind it, where there are any; they go nowhere. */
+      trailers?: IncomingHttpHeaders;
+    }
   | {
       status: "refused";
       reason: "body-too-long" | "body-too-slow" | "body-broken-off" /** What came till then. */;
@@ -14,11 +20,13 @@ export function readBody(stream: Readable, bytesMax: number, deadlineMs: number)
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    let trailers: IncomingHttpHeaders | undefined;
     const settle = (reason?: Extract<Body, { status: "refused" }>["reason"]) => {
       clearTimeout(timer);
-      stream.off("data", onData).off("end", onEnd).off("close", onClose);
+      stream.off("data", onData).off("end", onEnd).off("close", onClose).off("trailers", onTrailers);
       const bytes = Buffer.concat(chunks);
-      resolve(reason === undefined ? { status: "whole", bytes } : { status: "refused", reason, bytes });
+      if (reason !== undefined) resolve({ status: "refused", reason, bytes });
+      else resolve({ status: "whole", bytes, ...(trailers === undefined ? {} : { trailers }) });
       // What still comes is thrown away, so that the peer's window does not fill and hide the answer.
       if (reason !== undefined) stream.resume();
     };
@@ -28,10 +36,17 @@ export function readBody(stream: Readable, bytesMax: number, deadlineMs: number)
       length += Math.min(chunk.length, room);
       if (chunk.length > room) settle("body-too-long");
     };
-    const onEnd = () => settle();
+    const onTrailers = (headers: IncomingHttpHeaders) => {
+      trailers = headers;
+    };
+    // Of HTTP/2 the trailers may be told of just behind the end.
+    const onEnd = () => {
+      stream.off("close", onClose);
+      process.nextTick(settle);
+    };
     const onClose = () => settle("body-broken-off");
     const timer = setTimeout(() => settle("body-too-slow"), deadlineMs);
-    stream.on("data", onData).once("end", onEnd).once("close", onClose);
+    stream.on("data", onData).once("end", onEnd).once("close", onClose).once("trailers", onTrailers);
   });
 }
 

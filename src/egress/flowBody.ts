@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { AdmittedGuest } from "./admitted.ts";
 import { type Body, readBody } from "./body.ts";
 import { brokerBytesMax } from "./broker.ts";
@@ -61,4 +62,11 @@ export async function takeBody(
     return NO_BODY;
   }
   return readBody(stream, room.bytesMax, decision.verdict === "deny" ? DENIED_MS : BODY_MS);
+}
+
+/** For a search: what came behind the body stands beside what came before it. */
+export function withTrailers(headers: IncomingHttpHeaders, body: TakenBody): IncomingHttpHeaders {
+  const trailers = body.status === "whole" ? Object.entries(body.trailers ?? {}) : [];
+  if (trailers.length === 0) return headers;
+  return { ...headers, ...Object.fromEntries(trailers.map(([name, value]) => [`trailer-${name}`, value])) };
 }

@@ -59,7 +59,10 @@ class Http1Exchange extends Duplex {
     request.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) request.pause();
     });
-    request.once("end", () => this.push(null));
+    request.once("end", () => {
+      if (Object.keys(request.trailers).length > 0) this.emit("trailers", request.trailers);
+      this.push(null);
+    });
     // A request that breaks off says so here, too; that it did is seen by the close.
     request.on("error", () => undefined);
     response.once("close", () => this.destroy());

@@ -26,8 +26,9 @@ export function piecesOf(headers: IncomingHttpHeaders, body: Buffer): Piece[] {
   for (const [i, segment] of path.split("/").entries()) put(`path:${i}`, segment);
   putForm("query", query.join("?"), put);
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(":")) continue;
-    if (name === "cookie") putPairs("cookie", textOf(value).split(/;\s*/), put);
+    if (name === ":path" || name === ":authority") continue;
+    if (name.startsWith(":")) put(`pseudo:${name}`, textOf(value));
+    else if (name === "cookie") putPairs("cookie", textOf(value).split(/;\s*/), put);
     else put(`header:${name}`, textOf(value));
   }
   putBody(textOf(headers["content-type"]), body, put);

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { throwIfStopped } from "../../base/errors.ts";
-import type { Budget } from "../../canaries/inflate.ts";
+import { type Budget, budgetFor } from "../../canaries/inflate.ts";
 import { matcher } from "../../canaries/matcher.ts";
 import { DEPTH_MAX, views } from "../../canaries/views.ts";
 import { reversed, writtenForms } from "../../canaries/written.ts";
@@ -47,18 +47,15 @@ export function leakFinder(traces: readonly Trace[]): (bytes: Buffer) => { leaks
     );
     if (chain.length >= DEPTH_MAX) return;
     for (const view of views(bytes, budget)) {
-      const isText = view.encoding === "url" || view.encoding === "json" || view.encoding === "html";
       look(view.bytes, [...chain, view.encoding], budget, (leak) => {
-        // In escaped text the leak's own stretch is known; in base64, hex and gzip the whole run holds it.
-        const start = isText ? view.offsetOf(leak.start) : view.start;
-        const end = isText ? view.offsetOf(leak.end - 1) + 1 : view.end;
+        const { start, end } = view.spanOf(leak.start, leak.end);
         found({ ...leak, start, end: Math.max(end, start + 1) });
       });
     }
   };
   return (bytes) => {
     const leaks: Leak[] = [];
-    const budget = { bytes: 64 * bytes.length + 64 * 1024 * 1024, streams: 4_096, isSpent: false };
+    const budget = budgetFor(bytes.length, { bytes: 64 * bytes.length + 64 * 1024 * 1024, streams: 4_096 });
     look(bytes, [], budget, (leak) => leaks.push(leak));
     return { leaks, isWhole: !budget.isSpent };
   };
