@@ -82,6 +82,7 @@ export function sourceBench(options: {
   clock?: Clock;
   read?: Reader;
   waitMsMax?: number;
+  openingMs?: number;
   secrets?: Record<string, string>;
 }): SourceBench {
   const directory = mkdtempSync(join(tmpdir(), "wd-src-"));
@@ -116,6 +117,7 @@ export function sourceBench(options: {
       nextFlow: () => flows++,
     },
     scan: options.scan,
+    ...(options.openingMs === undefined ? {} : { openingMs: options.openingMs }),
     mark: "a-mark-of-the-test",
     read: options.read ?? readHere,
     tell: (message) =>

@@ -22,6 +22,8 @@ export type IntakeParts = {
   fetch: FetchParts;
   scan: Scan;
   read: Reader;
+  /** For scanning and reading one file; as usual when it is left out. */
+  openingMs?: number;
   tell(message: FromGateway): void;
   clock: Clock;
 };
@@ -41,6 +43,10 @@ export type Taken =
   | { status: "taken"; kept: Found; how: "fetched" | "not-modified"; trail: Trail }
   | { status: "refused"; reason: FetchFault; detail: string; waitMs?: number; trail: Trail };
 
+/** For everything after the last byte is in. Two thousand small files are within every other bound, and each is a scan and a process. */
+const OPENING_MS = 180_000;
+/** Of one file, all its members together. */
+const DOCUMENTS_MAX = 20_000;
 const ARCHIVES: Omit<UnpackLimits, "bytesMax"> = { depthMax: 2, ratioMax: 100, countMax: 2_000 };
 
 /** Rejects when the disk does, or with the signal's reason; the quarantine is gone in each case. */
@@ -94,14 +100,21 @@ async function open(
   if (fault !== null) return fault;
   const unpacked = await unpack(file, () => cell.next(), { ...ARCHIVES, bytesMax: job.source.limits.bytesMax });
   if (unpacked.status === "refused") return unpacked;
+  const until = parts.clock.monotonicMs() + (parts.openingMs ?? OPENING_MS);
   const documents: SourceDocument[] = [];
   const removed = nothingRemoved();
-  for (const member of unpacked.members) {
+  for (const [index, member] of unpacked.members.entries()) {
+    if (parts.clock.monotonicMs() > until) {
+      const detail = `${index} of ${unpacked.members.length} files were opened in time`;
+      return { status: "refused", reason: "source-too-slow", detail };
+    }
     const fault = member.file === file ? null : await scanned(job, member.file, cell, parts);
     if (fault !== null) return fault;
     const read = await parts.read(job.source, mediaTypeOf(member, fetched.mediaType), member.file, job.signal);
     if (read.status === "unreadable") return { status: "refused", reason: "source-unreadable", detail: read.reason };
     documents.push(...read.documents);
+    if (documents.length > DOCUMENTS_MAX)
+      return { status: "refused", reason: "source-archive-count", detail: `more than ${DOCUMENTS_MAX} documents` };
     for (const what of Object.keys(removed) as (keyof Removed)[]) removed[what] += read.removed[what];
   }
   if (unpacked.members.length === 0) return { status: "refused", reason: "source-empty", detail: "an empty archive" };
