@@ -66,9 +66,10 @@ test("the lab is gVisor and stays within the target", () => {
 });
 
 test("a target that has a network stands in a simulated one, and what its sink saw is in the report", () => {
-  const verdictOf = (id: string) => report.observations.find((row) => row.id === id && row.from === "target")?.verdict;
+  const verdictOf = (id: string) =>
+    report.observations.find((row) => row.id === id && row.from === "target")?.verdict;
   expect(verdictOf("control:sink")).toBe("reachable");
-  for (const id of ["outbound-tcp:address:443", "dns-channel:out", "data-flow:http", "outbound-other:udp:443"])
+  for (const id of ["outbound-tcp:address:443", "dns-channel:out", "data-flow:raw", "outbound-other:udp:443"])
     expect(verdictOf(id), id).toBe("reachable");
   for (const id of ["metadata-responder:link-local", "engine-endpoint:gateway:2375", "neighbour:5432"])
     expect(verdictOf(id), id).toBe("decoy-reached");

@@ -123,6 +123,9 @@ describe("a command line of bubblewrap", () => {
     expect(declaredRows(bwrap)).toEqual(
       expect.arrayContaining(["no --unshare-net", "--ro-bind /usr /usr", "command"]),
     );
+    // The machine's network is none of the room's: what would leave by it arrives at the sink.
+    expect(row(bwrap, "control:sink")?.verdict).toBe("reachable");
+    expect(row(bwrap, "outbound-tcp:address:443")?.verdict).toBe("reachable");
   });
 });
 
@@ -132,6 +135,9 @@ describe("settings of srt", () => {
     expect(srt.report.target).toMatchObject({ driver: "srt", declaredAt: "home/.srt-settings.json" });
     expect(found(srt)).not.toContain("cloud-credentials-in-sandbox");
     expect(declaredRows(srt)).toContain("network.allowedDomains (1)");
+    expect(row(srt, "control:sink")?.verdict).toBe("reachable");
+    expect(row(srt, "outbound-tcp:address:443")).toMatchObject({ verdict: "denied", control: "control:sink" });
+    expect(row(srt, "egress-map:allowed:api.example")).toBeDefined();
   });
 });
 
@@ -145,6 +151,10 @@ describe("a privileged container that is to be nested", () => {
       expect.arrayContaining(["the boundary of system calls", "/var/run/docker.sock at /var/run/docker.sock"]),
     );
     expect(found(nested)).toContain("engine-socket-declared");
+    expect(row(nested, "outbound-tcp")).toMatchObject({
+      verdict: "not-measured",
+      detail: expect.stringMatching(/gVisor has a network of its own|a virtual machine of ours has no interface/),
+    });
   });
 });
 

@@ -11,7 +11,7 @@ export type Attempting = {
   proxy: Proxy | undefined;
 };
 
-/** Makes one attempt and is done within the owner's time, twice over at most. Never rejects. */
+/** Makes one attempt and is done within the owner's time, twice over for a name and four times for a proxy. Never rejects. */
 export async function attempt(one: Try, { internet, proxy }: Attempting): Promise<Tried> {
   const token = tokenOf(internet.nonce, one.id);
   const { timeoutMs, zone } = internet;
@@ -19,7 +19,7 @@ export async function attempt(one: Try, { internet, proxy }: Attempting): Promis
     case "tcp":
       return overTcp(one, token, timeoutMs);
     case "proxy":
-      return overProxy(one, token, timeoutMs, proxy);
+      return overProxy(one, token, timeoutMs * PROXY_TIMES, proxy);
     case "udp":
       return overUdp(one, token, timeoutMs);
     case "name":
@@ -35,6 +35,9 @@ export async function attempt(one: Try, { internet, proxy }: Attempting): Promis
       return { status: "unable", reason: "this program has no such socket; another one is asked" };
   }
 }
+
+/** A proxy asks a resolver and connects on its own account, and a tool's stands behind two more programs. What it refuses, it refuses at once. */
+const PROXY_TIMES = 4;
 
 /** A name is looked up first, by the sandbox's own resolver; an address in any form is the system's to read. */
 async function overTcp({ host, port }: Try, token: string, timeoutMs: number): Promise<Tried> {
@@ -87,9 +90,8 @@ function toTried(talk: Conversation, token: string, isProxied = false): Tried {
   return { status: "refused", errno: talk.errno };
 }
 
-/** Twice, because one packet may be lost where the other is not. */
 function asking(timeoutMs: number): Resolver {
-  return new Resolver({ timeout: Math.ceil(timeoutMs / 2), tries: 2 });
+  return new Resolver({ timeout: timeoutMs, tries: 1 });
 }
 
 function isName(host: string): boolean {
