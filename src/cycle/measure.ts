@@ -13,6 +13,7 @@ import { type Carrier, type Measurement, measure, OUR_MACHINERY, requestOf } fro
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
 import { faithful } from "./faithful.ts";
 import type { Ground } from "./ground.ts";
+import { hostRows } from "./hostRows.ts";
 import { heldAgainstSink, listeningIn } from "./internet.ts";
 import type { Room } from "./rooms.ts";
 import { type SelfTest, selfTest } from "./selfTest.ts";
@@ -49,7 +50,7 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
       workspace: config.stack.workspace,
       signal,
     }),
-    measureRoom(ground, target),
+    measureTarget(ground, target),
     measureRoom(ground, lab),
     selfTest(ground, gateway),
   ]);
@@ -75,6 +76,17 @@ function refuseWiderLab(subset: Subset): void {
     throw new WiderLab(`the lab was not shown to be within the target: ${subset.reason}`);
   const rows = subset.rows.map((row) => `${row.id} (lab: ${row.lab}, target: ${row.target})`);
   throw new WiderLab(`the lab can do more than the target: ${rows.slice(0, 8).join("; ")}`);
+}
+
+/** The target is also asked what only files of ours can show. */
+async function measureTarget(ground: Ground, target: Target): Promise<View> {
+  const view = await measureRoom(ground, target);
+  const { observations, checks } = await hostRows(ground, target);
+  return {
+    ...view,
+    observations: [...view.observations, ...observations],
+    checks: [...view.checks, ...checks],
+  };
 }
 
 /** Inside by the probe, outside by pid, and where they disagree a row that says so. */

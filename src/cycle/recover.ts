@@ -8,6 +8,7 @@ import type { Driver } from "../sandbox/sandbox.ts";
 import { homelessIn, missingBackend, refuseUnknownOnes, sweep } from "../sandbox/sweep.ts";
 import { openEntries, readJournal } from "../stop/journal.ts";
 import { liveCycles } from "../stop/startWatchdog.ts";
+import { elsewhereOf } from "./hostRows.ts";
 import { recoverSpend } from "./spend.ts";
 
 export type RecoverOptions = { drivers: readonly Driver[]; stateDir: string; clock: Clock; ledger: Ledger };
@@ -55,6 +56,7 @@ function removeLeftovers(runDirectory: string, ledger: Ledger): void {
     if (!entry.isDirectory() || !/^c\d{8}-\d{6}-[0-9a-f]{6}$/.test(entry.name) || alive.has(entry.name)) continue;
     const runDir = join(runDirectory, entry.name);
     recoverSpend({ cycle: entry.name, runDir, ledger });
+    rmSync(elsewhereOf(entry.name), { recursive: true, force: true });
     rmSync(runDir, { recursive: true, force: true });
   }
 }

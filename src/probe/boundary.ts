@@ -27,6 +27,8 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
   "proxy-environment",
   "path-access",
   "tool-path",
+  "place-canary",
+  "write-persists",
 ]);
 
 /** Single rows of the same kind. */

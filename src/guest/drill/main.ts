@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { messageOf } from "../../base/errors.ts";
 import { readStdin, throughProxy } from "../proxy.ts";
 import { AUTHORITY } from "../wire.ts";
+import { touchCanary } from "./canary.ts";
 import { ClientFile, Entry } from "./clientFile.ts";
 import { type DrillOrder, DrillOrders, type DrillWord } from "./order.ts";
 
@@ -37,6 +38,12 @@ async function touch(order: DrillOrder): Promise<DrillWord> {
           body: order.body.repeat(order.repeat),
         }),
       );
+    case "canary-write":
+    case "canary-read":
+    case "canary-link":
+    case "canary-remove":
+    case "linger":
+      return touchCanary(order);
   }
 }
 

@@ -1,0 +1,99 @@
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fakeMaker } from "../canaries/fakes.ts";
+import { loadMasterKey } from "../canaries/key.ts";
+import { touchFromInside } from "../decoys/touch.ts";
+import type { DrillOrder } from "../guest/drill/order.ts";
+import type { CheckRun, Observation } from "../guest/observation.ts";
+import { askCanaries, type CanaryPlace } from "../probe/host/canaries.ts";
+import { askCopyOut } from "../probe/host/copyOut.ts";
+import { askVersions, thisMachine } from "../probe/host/versions.ts";
+import { cloneWorkspace } from "../stack/clone.ts";
+import type { Ground } from "./ground.ts";
+import type { Target } from "./target.ts";
+
+export type HostRows = { observations: Observation[]; checks: CheckRun[] };
+
+/** What only this side can say of the target: where files of ours end up, what our copier follows, what makes sandboxes here. */
+export async function hostRows(ground: Ground, target: Target): Promise<HostRows> {
+  const elsewhere = elsewhereOf(ground.cycle);
+  mkdirSync(elsewhere);
+  // Open to everybody, so that only the sandbox's walls decide.
+  chmodSync(elsewhere, 0o777);
+  const touch = (orders: readonly DrillOrder[]) =>
+    ground.stepper.inSandbox(() => touchFromInside(target.guest, orders, ground.signal));
+  try {
+    const versions = askVersions(thisMachine(ground.signal));
+    const places = placesOf(target);
+    const canaries = await askCanaries({ places, elsewhere, touch });
+    const copied = await askLinks(ground, places, elsewhere, touch);
+    return joined([canaries, copied, await versions]);
+  } finally {
+    await rm(elsewhere, { recursive: true, force: true });
+  }
+}
+
+/** Where every user may read and write: the state directory is closed to all but ours, and would prove nothing. */
+export function elsewhereOf(cycle: string): string {
+  return `/var/tmp/wd-elsewhere-${cycle}`;
+}
+
+type Touch = Parameters<typeof askCanaries>[0]["touch"];
+
+/** By the copier that makes the clones, into a directory of this cycle. */
+async function askLinks(
+  { runDir, stateDir, cycle, clock, signal }: Ground,
+  places: readonly CanaryPlace[],
+  elsewhere: string,
+  touch: Touch,
+): Promise<HostRows> {
+  const workspace = places.find(({ name }) => name === "workspace");
+  if (workspace?.outside === undefined) return { observations: [], checks: [] };
+  const out = join(runDir, "copy-out");
+  const below = join(elsewhere, "links");
+  mkdirSync(below, { mode: 0o755 });
+  try {
+    return await askCopyOut({
+      inside: workspace.inside,
+      outside: workspace.outside,
+      elsewhere: below,
+      touch,
+      copy: async (directory) => {
+        const fakes = fakeMaker({ masterKey: loadMasterKey(stateDir), cycle, clock });
+        return (await cloneWorkspace(directory, { out, fakes, cycle, signal })).root;
+      },
+    });
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
+
+function placesOf(target: Target): CanaryPlace[] {
+  const places = [
+    { name: "workspace", inside: target.workspacePath },
+    { name: "home", inside: target.homePath },
+    { name: "tmp", inside: "/tmp" },
+    { name: "var-tmp", inside: "/var/tmp" },
+    { name: "root", inside: "/" },
+  ];
+  return places.map((place) => ({ ...place, ...backing(target, place.inside) }));
+}
+
+/** The directory on this side that a path inside is of, by the nearest mount. A machine elsewhere has none. */
+function backing({ plan, sandbox }: Target, path: string): { outside?: string } {
+  const mount = plan.mounts
+    .filter((candidate) => path === candidate.path || path.startsWith(`${candidate.path}/`))
+    .toSorted((a, b) => b.path.length - a.path.length)
+    .at(0);
+  if (mount?.kind !== "bind" || sandbox.driver === "e2b") return {};
+  const outside = join(mount.source, path.slice(mount.path.length));
+  return statSync(outside, { throwIfNoEntry: false })?.isDirectory() === true ? { outside } : {};
+}
+
+function joined(parts: readonly HostRows[]): HostRows {
+  return {
+    observations: parts.flatMap(({ observations }) => observations),
+    checks: parts.flatMap(({ checks }) => checks),
+  };
+}
