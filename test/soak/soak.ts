@@ -7,12 +7,14 @@ import { type Bed, makeBed } from "../bench/bed.ts";
 import { round } from "../bench/rounds.bench.ts";
 import { TRACES, type Traces, tracesOf } from "../bench/traces.ts";
 import { start } from "../support/weakdoor.ts";
+import { day, GROWTH_MIB_MAX } from "./egress/day.ts";
 import { growthOf } from "./growth.ts";
 
 /**
- * `npm run soak [-- --minutes N]`: passes until the time is up, ten minutes when nothing is said. A pass creates, uses and
- * destroys a sandbox of each backend that is ready and runs the demo's cycle whole, then looks at what is left on the
- * machine and in this process. Growth, a failed pass, and a soak without two passes make the exit code 1.
+ * `npm run soak [-- --minutes N]`: first a day of traffic through one gateway in about a minute, then passes until the time is up,
+ * ten minutes when nothing is said, the day among them. A pass creates, uses and destroys a sandbox of each backend that is
+ * ready and runs the demo's cycle whole, then looks at what is left on the machine and in this process. Growth of the
+ * gateway's memory or of what is left, a failed pass, and a soak without two passes make the exit code 1.
  */
 const KINDS: readonly DriverKind[] = ["bubblewrap", "runsc", "docker-runc", "docker-runsc", "srt", "qemu"];
 
@@ -24,13 +26,14 @@ if (!(minutes > 0)) {
 } else process.exitCode = (await soak(minutes)) ? 0 : 1;
 
 async function soak(minutes: number): Promise<boolean> {
+  const endsAtMs = performance.now() + minutes * 60_000;
+  if (!(await dayOfTraffic())) return false;
   await using bed = await makeBed();
   const stateDir = bed.fresh("state");
   const demoState = bed.fresh("state");
   for (const directory of [stateDir, demoState]) mkdirSync(directory, { mode: 0o700 });
   symlinkSync(bed.cache, join(demoState, "cache"));
   const drivers = await readyOnes(bed);
-  const endsAtMs = performance.now() + minutes * 60_000;
   const looks: Traces[] = [];
   print(["pass", "seconds", ...TRACES]);
   while (performance.now() < endsAtMs || looks.length < 2) {
@@ -52,6 +55,15 @@ async function soak(minutes: number): Promise<boolean> {
   for (const { what, first, last, grows } of growth)
     if (grows) process.stdout.write(`grows: ${what}, from ${shown(first)} to ${shown(last)}\n`);
   return !growth.some(({ grows }) => grows);
+}
+
+async function dayOfTraffic(): Promise<boolean> {
+  const { requests, seconds, grownMiB, log, isFlat } = await day((line) => process.stdout.write(`${line}\n`));
+  const rate = (requests / seconds).toFixed(0);
+  process.stdout.write(
+    `a day of traffic: ${requests} requests in ${seconds.toFixed(0)} s, ${rate} a second; the gateway's memory grew by ${grownMiB.toFixed(1)} MiB of at most ${GROWTH_MIB_MAX}; its log is ${log}\n`,
+  );
+  return isFlat;
 }
 
 /** Says which are not: what did not soak is never taken for sound. */
