@@ -37,9 +37,15 @@ export async function vet(host: string, vetting: Vetting): Promise<Vetted> {
   return { status: "refused", reason: resolved.length === 0 ? "name-unresolved" : "address-denied", resolved };
 }
 
-/** c-ares by /etc/resolv.conf, never getaddrinfo: no /etc/hosts, no search list, no number forms. IPv4 first. */
-export function ownResolver(timeoutMs = 3_000): Resolve {
+/**
+ * c-ares by /etc/resolv.conf, never getaddrinfo: no /etc/hosts, no search list, no number forms. IPv4 first.
+ * It holds an answer to its question's number and name, and not each record to its owner: a name server that is asked may say
+ * what it likes. What it says is looked at by class, and over TLS a host has to prove its name.
+ * @param servers address and port of others than those of /etc/resolv.conf.
+ */
+export function ownResolver(timeoutMs = 3_000, servers?: readonly string[]): Resolve {
   const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
+  if (servers !== undefined) resolver.setServers(servers);
   return async (host) => {
     const [v4, v6] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
     if (v4.status === "rejected" && v6.status === "rejected") throw v4.reason;

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { createServer, type TLSSocket } from "node:tls";
-import { serveChannel } from "../../sandbox/channel.ts";
+import { type ChannelEnd, serveChannel } from "../../sandbox/channel.ts";
 import type { Exchange } from "../exchange.ts";
 import type { TunnelFault } from "../reasons.ts";
 import type { Sent } from "../send.ts";
@@ -29,6 +29,7 @@ export async function terminate(stream: Exchange, parts: TerminateParts): Promis
   const over = Promise.withResolvers<void>();
   const pending = new Set<Promise<void>>();
   let fault: TunnelFault | undefined;
+  let session: Promise<ChannelEnd> | undefined;
   const end = (reason?: TunnelFault) => {
     fault ??= reason;
     stream.close();
@@ -61,15 +62,15 @@ export async function terminate(stream: Exchange, parts: TerminateParts): Promis
     socket.once("close", () => end());
     stream.once("close", () => socket.destroy());
     if (socket.alpnProtocol !== "h2") return serveHttp1(socket, serve, () => (fault ??= "inner-malformed"));
-    void serveChannel(socket, serve, HTTP2_LIMITS).closed.then((ended) => {
-      end(ended.status === "refused" ? "inner-malformed" : undefined);
-    });
+    session = serveChannel(socket, serve, HTTP2_LIMITS).closed;
   });
   stream.once("close", () => end());
   server.emit("connection", stream);
   try {
     await over.promise;
     await Promise.all(pending);
+    // The connection is gone before the session says what it did not like.
+    if ((await session)?.status === "refused") fault ??= "inner-malformed";
   } finally {
     clearTimeout(idle);
     clearTimeout(last);
