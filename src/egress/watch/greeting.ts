@@ -17,7 +17,8 @@ export function greetingHeaders(bytes: Buffer): IncomingHttpHeaders {
   while (!extensions.isAtEnd()) {
     const type = extensions.take(2);
     const content = extensions.vector(2);
-    headers[`tls-extension-${type.toString("hex")}`] = (namesIn(type, content) ?? content).toString("latin1");
+    const name = `tls-extension-${type.toString("hex")}`;
+    headers[name] = namesIn(type.length === 2 ? type.readUInt16BE() : -1, content).toString("latin1");
   }
   return headers;
 }
@@ -32,14 +33,18 @@ function fragments(bytes: Buffer): Buffer {
 }
 
 const HANDSHAKE = 22;
+const SERVER_NAMES = 0;
 const PROTOCOLS = 16;
 
-/** The names of protocols, without the byte of length before each: a fake may be cut over several. */
-function namesIn(type: Buffer, content: Buffer): Buffer | undefined {
-  if (type[0] !== 0 || type[1] !== PROTOCOLS) return undefined;
+/** Names of servers and of protocols without what stands before each: a fake may be cut over several. */
+function namesIn(type: number, content: Buffer): Buffer {
+  if (type !== SERVER_NAMES && type !== PROTOCOLS) return content;
   const list = reader(reader(content).vector(2));
   const names: Buffer[] = [];
-  while (!list.isAtEnd()) names.push(list.vector(1));
+  while (!list.isAtEnd()) {
+    if (type === SERVER_NAMES) list.take(1);
+    names.push(list.vector(type === SERVER_NAMES ? 2 : 1));
+  }
   return Buffer.concat(names);
 }
 
