@@ -7,27 +7,36 @@ import { type Killed, killCrowd } from "./kill/crowd.ts";
  * From the decision to stop until the certificates are in hand, as the kill switch does it: one signal is aborted. Beside
  * it as many sandboxes of the same backend ended by hand, by `docker rm -f` where there is an engine.
  */
-const KINDS: readonly DriverKind[] = ["docker-runc", "docker-runsc", "bubblewrap", "runsc"];
-const TEN = { size: 10, connections: 3 };
+type Crowd = { kind: DriverKind; size: number; connections: number; rounds: number };
+
+const TEN = { size: 10, connections: 3, rounds: 4 };
+/** Where a machine is emulated, each takes a processor for seconds before it says anything. */
+const PAIR = { size: 2, connections: 3, rounds: 2 };
+const CROWDS: readonly Crowd[] = [
+  { kind: "docker-runc", ...TEN },
+  { kind: "docker-runsc", ...TEN },
+  { kind: "bubblewrap", ...TEN },
+  { kind: "runsc", ...TEN },
+  { kind: "qemu", ...PAIR },
+];
 const FIFTY = { size: 50, connections: 0 };
-const ROUNDS = 4;
 const ROUNDS_OF_FIFTY = 2;
 
 export const kills: readonly Bench[] = [
-  ...KINDS.map(
-    (kind): Bench => ({
+  ...CROWDS.map(
+    ({ kind, rounds: roundsMax, ...crowd }): Bench => ({
       name: `kill ${kind}`,
       async run(bed) {
         const driver = await bed.driver(kind);
         const rounds: Killed[] = [];
         const { values, baseline } = await sideBySide(
-          ROUNDS,
+          roundsMax,
           async () => {
-            const killed = await killCrowd(driver, TEN, bed);
+            const killed = await killCrowd(driver, crowd, bed);
             rounds.push(killed);
             return killed.certifiedMs;
           },
-          () => bareKillMs(driver, TEN.size, bed),
+          () => bareKillMs(driver, crowd.size, bed),
         );
         const isDocker = kind.startsWith("docker-");
         const by = isDocker ? "docker rm -f" : "SIGKILL by hand";

@@ -24,9 +24,11 @@ export const starts: readonly Bench[] = [
   { name: "start docker-runsc", run: (bed) => docker("runsc", bed) },
   { name: "start bubblewrap", run: async (bed) => [await bubblewrap(bed)] },
   { name: "start runsc", run: async (bed) => [await runsc(bed)] },
+  { name: "start qemu", run: async (bed) => [await qemu(bed)] },
 ];
 
 const RUNS = 7;
+const RUNS_OF_MACHINES = 3;
 const ONE_LINE: readonly string[] = [...carried("node"), "-e", "console.log('up')"];
 
 async function bubblewrap(bed: Bed): Promise<Measured> {
@@ -53,6 +55,17 @@ async function runsc(bed: Bed): Promise<Measured> {
     ...(await beside(bed, await bed.driver("runsc"), bare)),
     goal: null,
   };
+}
+
+/** Without KVM every instruction of a whole boot is emulated: seconds, so few runs. Nothing comparable boots without our parts. */
+async function qemu(bed: Bed): Promise<Measured> {
+  const driver = await bed.driver("qemu");
+  const values: number[] = [];
+  for (let i = 0; i < RUNS_OF_MACHINES; i++) {
+    await using live = await liveSandbox(driver, bed.spec(), bed.signal);
+    values.push(live.helloMs);
+  }
+  return { name: "start qemu, create to hello", unit: "ms", values, baseline: null, goal: null };
 }
 
 async function docker(runtime: "runc" | "runsc", bed: Bed): Promise<Measured[]> {
