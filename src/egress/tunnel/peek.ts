@@ -23,7 +23,7 @@ export function peekGreeting(stream: Duplex, deadlineMs: number): Promise<Greeti
       resolve(greeting);
     };
     const onData = (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk]);
+      bytes = joined(bytes, chunk);
       const peeked = readClientHello(bytes.subarray(0, GREETING_BYTES_MAX));
       if (peeked.status === "whole") settle({ status: "greeted", hello: peeked.hello, bytes });
       else if (peeked.status === "refused") settle({ ...peeked, bytes });
@@ -33,4 +33,12 @@ export function peekGreeting(stream: Duplex, deadlineMs: number): Promise<Greeti
     const timer = setTimeout(() => settle({ status: "refused", reason: "hello-too-slow", bytes }), deadlineMs);
     stream.on("data", onData).once("end", onEnd).once("close", onEnd);
   });
+}
+
+/** Not of the shared pool: it lives as long as its tunnel, and would keep 64 KiB alive with it. */
+function joined(before: Buffer, chunk: Buffer): Buffer {
+  const bytes = Buffer.alloc(before.length + chunk.length);
+  before.copy(bytes);
+  chunk.copy(bytes, before.length);
+  return bytes;
 }

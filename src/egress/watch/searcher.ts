@@ -84,7 +84,8 @@ function isShort(headers: IncomingHttpHeaders, body: Uint8Array): boolean {
   return !Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(GZIP);
 }
 
-const GZIP = Buffer.from([0x1f, 0x8b]);
+/** RFC 1952, 2.3.1: there is one method, 8. Two bytes alone stand in one random greeting of a hundred. */
+const GZIP = Buffer.from([0x1f, 0x8b, 0x08]);
 
 const GIVEN_UP: Examined = {
   looked: { status: "unsearchable", why: "its search took too long", hits: [], tokens: null },
