@@ -125,10 +125,12 @@ export function h2(socket: Socket): H2 {
               done(error);
             },
           });
+          // Whoever waits for something on it sees it; a cut is no accident.
+          tunnel.on("error", () => undefined);
           return {
             head: (status) => (status === 200 ? resolve(tunnel) : reject(new Error("the tunnel was refused"))),
             data: (bytes) => void (bytes.length > 0 && tunnel.push(bytes)),
-            end: (isWhole) => (isWhole ? tunnel.push(null) : tunnel.destroy()),
+            end: (isWhole) => (isWhole ? tunnel.push(null) : tunnel.destroy(new Error("the tunnel was reset"))),
           };
         });
       }),

@@ -85,7 +85,8 @@ async function hold({ mode, tunnels, certificate }: Hold): Promise<void> {
         const tunnel = await tunnelTo(mode === "spliced" ? PORTS.held : PORTS.tls, null, opened + i);
         if (mode === "terminated") return asking(await tlsThrough(tunnel, certificate), PATH, HOST).once();
         tunnel.write(HELLO);
-        await once(tunnel, "data");
+        const [, ended] = await Promise.race([once(tunnel, "data"), once(tunnel, "end").then(() => [null, true])]);
+        if (ended === true) throw new Error("the tunnel was ended");
       }),
     );
   }
