@@ -21,9 +21,12 @@ function watched() {
   return { whys, options: { fakes: [FAKE], seal: (why: string) => void whys.push(why) } };
 }
 
+/** A busy machine starts a thread in seconds. */
+const SLOW = { timeout: 30_000 };
+
 /** What came of it, once something did, and what it left behind. */
 async function cameOf(bench: FlowBench, whys: readonly string[], heard: () => string) {
-  await expect.poll(() => whys.length).toBeGreaterThan(0);
+  await expect.poll(() => whys.length, SLOW).toBeGreaterThan(0);
   // Whatever else it sets off is through by then.
   await bench.shim.tell("GET", "/v1/brief").catch(() => undefined);
   const alarms = bench.told.flatMap((message) => (message.type === "alarm" ? [message.alarm] : []));
@@ -171,14 +174,14 @@ describe.each(["splice", "terminate"] as const)("of a tunnel to %s", (mode) => {
       for (const chunk of chunks.slice(0, -1)) {
         stream.write(chunk);
         sent += chunk.length;
-        await expect.poll(() => host.heard().length).toBe(sent);
+        await expect.poll(() => host.heard().length, SLOW).toBe(sent);
       }
       stream.write(chunks.at(-1) ?? "");
       if (chunks === tunnels.at(-1)) break;
       // One greeting was looked at before the other: it was passed on, or answered.
-      await expect.poll(() => host.heard().length + answered).toBeGreaterThan(0);
+      await expect.poll(() => host.heard().length + answered, SLOW).toBeGreaterThan(0);
       stream.close();
-      await expect.poll(() => the.bench.log().at(-1)?.["event"]).toBe("close");
+      await expect.poll(() => the.bench.log().at(-1)?.["event"], SLOW).toBe("close");
     }
     expect(await cameOf(the.bench, whys, () => host.heard().toString("latin1"))).toEqual(ONCE);
   });
