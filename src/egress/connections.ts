@@ -1,5 +1,12 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  createSecureContext,
+  type PeerCertificate,
+  rootCertificates,
+  type SecureContext,
+} from "node:tls";
 import type { buildConnector, Pool } from "undici";
 
 /** Where a request goes: the name that it is for, and the address that was vetted. */
@@ -56,6 +63,7 @@ export function keptConnections(certificates: readonly string[]): Connections {
             servername: isIP(to.host) === 0 ? to.host : "",
             ALPNProtocols: to.isHttp2 === true ? ["h2", "http/1.1"] : ["http/1.1"],
             secureContext: trusted(),
+            checkServerIdentity: checkNamed,
           });
     settle(socket, to.scheme === "http" ? "connect" : "secureConnect", done);
   };
@@ -98,6 +106,11 @@ export function keptConnections(certificates: readonly string[]): Connections {
       pools.clear();
     },
   };
+}
+
+/** RFC 9525, 6.3: the common name is no name of a host, although Node takes it for one where there is no other. */
+function checkNamed(host: string, certificate: PeerCertificate): Error | undefined {
+  return checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: "" } });
 }
 
 function settle(socket: Socket, ready: "connect" | "secureConnect", done: buildConnector.Callback): void {

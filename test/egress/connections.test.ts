@@ -38,6 +38,12 @@ describe("a certificate of every wrong kind is refused, beside a right one from 
     ["for the name above", { host: "example" }, "ERR_TLS_CERT_ALTNAME_INVALID"],
     ["with a wildcard for a whole top-level name", { host: "*" }, "ERR_TLS_CERT_ALTNAME_INVALID"],
     ["signed by what is no authority", { through: "a leaf" }, "INVALID_PURPOSE"],
+    ["without the name but in the old place for it", { hasAlternativeName: false }, "ERR_TLS_CERT_ALTNAME_INVALID"],
+    ["for clients", { usage: "client" }, "INVALID_PURPOSE"],
+    ["for programs", { usage: "code" }, "INVALID_PURPOSE"],
+    ["of an authority for another name", { through: "another name's authority" }, /permitted subtree violation/i],
+    ["of an authority that has expired", { through: "an expired authority" }, "CERT_HAS_EXPIRED"],
+    ["with what nobody understands and must", { hasCriticalUnknown: true }, /unhandled critical extension/i],
     ["over SHA-1", { hash: "SHA-1" }, /CA signature digest algorithm too weak|CA md too weak/i],
   ];
 
@@ -54,6 +60,16 @@ describe("a certificate of every wrong kind is refused, beside a right one from 
     expect(wrong.seen).toEqual([]);
     await connections.end();
   });
+
+  test.each<Partial<Leaf>>([{ usage: "server" }, { through: "this name's authority" }])(
+    "and %j is a right one",
+    async (over) => {
+      await using host = await upstream((response) => response.end("right"), await authority.issue(over));
+      const connections = keptConnections([authority.certificate]);
+      expect(await said(dial(to(host.port), never, connections))).toBe("right");
+      await connections.end();
+    },
+  );
 
   test("signed by itself, or by an authority that nobody here knows", async () => {
     const own = selfSigned("api.example");
