@@ -45,7 +45,14 @@ export async function internetAround(
     allowed: allowedNames(declared),
     busybox: join(ground.image.guest, "busybox"),
   });
-  if (internet.status === "standing") sandbox.adopt(internet.process);
+  if (internet.status === "none") return internet;
+  try {
+    sandbox.adopt(internet.process);
+  } catch (thrown) {
+    // What cannot be written down does not stay.
+    await internet.end();
+    throw thrown;
+  }
   return internet;
 }
 
@@ -69,6 +76,11 @@ const OUTWARD =
   "dns-resolution dns-channel outbound-tcp data-flow outbound-other address-form proxy-ignored metadata-responder host-gateway engine-endpoint neighbour kubernetes-api".split(
     " ",
   );
+
+/** Does this check ask for what is outside the sandbox? */
+export function isOutward(check: string): boolean {
+  return OUTWARD.includes(check) || check === "egress-map" || check === "relay";
+}
 
 /**
  * A container that may change its own network, and runs a command at its start that is not run here, may well be one that puts up

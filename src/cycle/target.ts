@@ -16,13 +16,16 @@ import { mayRunThirdParty, type ThirdParty } from "./weakGround.ts";
 /** The agent's own sandbox rebuilt around the clone (targetPlan.ts), open and joined to the gateway. */
 export type Target = Room & { declared: Declared; plan: TargetPlan; thirdParty: ThirdParty; internet: Internet };
 
-/** `label` tells the rebuilt ones of one cycle apart; their stand-ins lie in a directory of that name. */
+/**
+ * `label` tells the rebuilt ones of one cycle apart; their stand-ins lie in a directory of that name. `isJoined` false: nothing
+ * outside it is asked for, so no internet is simulated around it.
+ */
 export async function openTarget(
   ground: Ground,
   gateway: Gateway,
   clone: Pick<Clone, "home" | "workspace">,
   declared: Declared,
-  label = "1",
+  { label = "1", isJoined = true }: { label?: string; isJoined?: boolean } = {},
 ): Promise<Target> {
   const directory = join(ground.runDir, "target", label);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -58,7 +61,7 @@ export async function openTarget(
       limits,
       ...(chosen.isTool ? asTool(declared) : {}),
     });
-    const internet = await joinInternet(ground, room, { declared, chosen });
+    const internet = isJoined ? await joinInternet(ground, room, { declared, chosen }) : NOT_JOINED;
     return {
       ...room,
       internet,
@@ -82,6 +85,8 @@ export async function openTarget(
     throw thrown;
   }
 }
+
+const NOT_JOINED: Internet = { status: "none", reason: "nothing outside this room is asked for" };
 
 /** Without it the room is still a room; but one that an error leaves half open is ended. */
 async function joinInternet(

@@ -13,6 +13,7 @@ import { discover } from "../stack/discover.ts";
 import { type Copy, makeCopy } from "./copy.ts";
 import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
+import { isOutward } from "./internet.ts";
 import { probeRoom } from "./measure.ts";
 import { basesOf, makeMountPoints } from "./mountPoints.ts";
 import { type Room, scratchRoom } from "./rooms.ts";
@@ -132,7 +133,7 @@ function trial({ ground, gateway }: Bench, stand: Stand, finding: Finding, weakn
     async recheck() {
       const seen = weakness.when.from.includes("audit")
         ? await auditAgain(ground, clone)
-        : await probeAgain(ground, gateway, stand);
+        : await probeAgain(ground, gateway, stand, isOutward(weakness.when.check) || weakness.category === "network");
       if (!Array.isArray(seen)) return seen;
       const cited = new Set(finding.evidence.map((row) => row.observation));
       const rows = seen.filter(
@@ -157,9 +158,10 @@ async function auditAgain(ground: Ground, clone: Copy): Promise<Seen> {
 }
 
 /** Rebuilds the sandbox from the clone's own declaration as it is now, and looks from inside. */
-async function probeAgain(ground: Ground, gateway: Gateway, stand: Stand): Promise<Seen> {
+async function probeAgain(ground: Ground, gateway: Gateway, stand: Stand, isJoined: boolean): Promise<Seen> {
   const declared = await readDeclared(stand.clone, ground.config.target.declaredBy, originalOf(ground));
-  const target = await openTarget(ground, gateway, stand.clone, declared, `${stand.name}${stand.rebuilt++}`);
+  const label = `${stand.name}${stand.rebuilt++}`;
+  const target = await openTarget(ground, gateway, stand.clone, declared, { label, isJoined });
   try {
     const measured = await probeRoom(ground, target, await hostFacts());
     return measured.status === "measured" ? measured.report.observations : { inconclusive: measured.reason };

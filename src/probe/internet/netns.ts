@@ -65,7 +65,7 @@ async function batch(pid: number, lines: readonly string[]): Promise<string | un
   return inNetns(pid, ["ip", "-batch", "-"], lines.map((line) => `${line}\n`).join(""));
 }
 
-const TOOL_MS = 5_000;
+const TOOL_MS = 20_000;
 
 /** Runs a tool of ours in the network namespace of that process, and in nothing else of it. */
 export async function inNetns(pid: number, argv: readonly string[], stdin = ""): Promise<string | undefined> {
@@ -75,7 +75,8 @@ export async function inNetns(pid: number, argv: readonly string[], stdin = ""):
       stdin,
       timeoutMs: TOOL_MS,
     });
-    return code === 0 ? undefined : (stderr.trim().split("\n")[0] ?? `${argv[0]} ended with code ${code}`);
+    if (code === 0) return undefined;
+    return stderr.trim().split("\n")[0] || `${argv[0]} ended with code ${code ?? "none"}`;
   } catch (thrown) {
     if (errnoOf(thrown) !== "ENOENT") throw thrown;
     return "nsenter is not installed";

@@ -18,8 +18,9 @@ export type Sink = {
   end(): Promise<void>;
 };
 
-const START_MS = 15_000;
-const ANSWER_MS = 5_000;
+/** Bounds for a machine that is beside itself, and no wait on any other. */
+const START_MS = 30_000;
+const ANSWER_MS = 20_000;
 
 /**
  * Starts it in a new network namespace in which there is not even a loopback. It bears the sandbox's name, so that whoever
