@@ -17,6 +17,9 @@ export type QemuOptions = {
   lookout?: Lookout;
 };
 
+/** Emulated, and with others that want the processor as well, a boot took 25 s (measured). */
+const CREATE_TIMEOUT_MS = 90_000;
+
 /**
  * A virtual machine without network card, disk or display, with a kernel of its own: QEMU's type microvm. What the spec
  * declares is repeated inside it, and QEMU itself stands behind a wall. KVM where a machine has booted on it, else every
@@ -38,6 +41,7 @@ export function qemuDriver(options: QemuOptions): Driver {
   const local = (): Local => localOf(machines, isolationOf(machines));
   return {
     kind: "qemu",
+    createTimeoutMs: CREATE_TIMEOUT_MS,
     get isolation() {
       return isolationOf(machines);
     },
