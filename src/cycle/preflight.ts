@@ -5,9 +5,13 @@ import type { Gateway } from "../egress/egress.ts";
 import type { DrillOrder, DrillWord } from "../guest/drill/order.ts";
 import { AUTHORITY } from "../guest/wire.ts";
 import type { PreflightRow } from "../report/report.ts";
+import { findProcesses, type Process } from "../stop/processes.ts";
 import type { Ground } from "./ground.ts";
 import type { Room } from "./rooms.ts";
 import { canaryHostOf } from "./tripwires.ts";
+
+/** Far longer than a kill takes; it ends by itself all the same. */
+const LINGER_MS = 60_000;
 
 export type Preflight = { rows: PreflightRow[]; killDrillMs: number };
 
@@ -20,6 +24,7 @@ type Trap = { what: string; order: DrillOrder; answers: number[]; alarm?: string
  */
 export async function preflight(ground: Ground, gateway: Gateway, scratch: Room, fake: Fake): Promise<Preflight> {
   const rows = await springTraps(ground, gateway, scratch, fake);
+  const leftBehind = findProcesses(isLeftBehind(scratch)).length;
   const startMs = ground.clock.monotonicMs();
   await scratch.sandbox.kill();
   const killDrillMs = ground.clock.monotonicMs() - startMs;
@@ -29,9 +34,29 @@ export async function preflight(ground: Ground, gateway: Gateway, scratch: Room,
     status: certificate.status === "destroyed" ? "held" : "refuted",
     detail: `${Math.round(killDrillMs)} ms, ${certificate.looks.length} looks`,
   });
+  rows.push(outlived(scratch, leftBehind, findProcesses(isLeftBehind(scratch)).length));
   const misses = rows.filter(({ status }) => status !== "held");
   if (misses.length > 0) throw new HarnessMiss(misses);
   return { rows, killDrillMs };
+}
+
+/** On the command line of a process that left its session, as a daemon does. */
+function markOf({ sandbox }: Room): string {
+  return `left-behind-in-${sandbox.name}`;
+}
+
+function isLeftBehind(scratch: Room): (process: Process) => boolean {
+  const mark = markOf(scratch);
+  return ({ commandLine }) => commandLine.includes(mark);
+}
+
+/** Of a process in a kernel of its own nothing shows here, before or after: there the looks of the certificate have to tell. */
+function outlived({ sandbox }: Room, before: number, after: number): PreflightRow {
+  const what = "a process that left its session does not outlive the sandbox";
+  if (after > 0) return { what, status: "refuted", detail: `${after} of them still run` };
+  if (before > 0) return { what, status: "held", detail: "it ran on this machine, and is gone" };
+  if (sandbox.isolation === "container") return { what, status: "refuted", detail: "it was not seen to begin with" };
+  return { what, status: "held", detail: "it ran in a kernel of its own, which is gone" };
 }
 
 /** A trap did not catch what was put into it: nothing that this harness would measure could be believed. */
@@ -87,7 +112,8 @@ async function springTraps(ground: Ground, gateway: Gateway, scratch: Room, fake
   const good: DrillOrder = { touch: "sentinel-file", path: "/etc/passwd" };
   // Else the fake would be stolen, and everything would stop.
   await gateway.drill(scratch.sandbox.name, fake.id);
-  const orders = [good, ...bad.map(({ order }) => order)];
+  const lingering: DrillOrder = { touch: "linger", marker: markOf(scratch), ms: LINGER_MS };
+  const orders = [good, ...bad.map(({ order }) => order), lingering];
   const touches = await ground.stepper.inSandbox(() => touchFromInside(scratch.guest, orders, ground.signal));
   if (touches.status === "nothing-said")
     return [{ what: "a guest that behaves passes", status: "refuted", detail: touches.reason }];
