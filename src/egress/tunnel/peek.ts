@@ -14,7 +14,7 @@ const GREETING_BYTES_MAX = 16 * 1024;
  */
 export function peekGreeting(stream: Duplex, deadlineMs: number): Promise<Greeting> {
   return new Promise((resolve) => {
-    let bytes = Buffer.alloc(0);
+    let bytes: Buffer = Buffer.alloc(0);
     const settle = (greeting: Greeting) => {
       clearTimeout(timer);
       stream.off("data", onData).off("end", onEnd).off("close", onEnd);
