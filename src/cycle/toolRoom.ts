@@ -114,12 +114,18 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
 
 type Fit = { status: "fit"; chosen: Chosen; caveat: string } | { status: "refused"; reason: string };
 
-/** Others' mounts are copies: nothing could be seen from outside. srt would put its own shell between. */
+/**
+ * Others' mounts are copies: nothing could be seen from outside. srt would put its own shell between. An engine's own image has
+ * libraries of its own, which the command lines' would cover.
+ */
 const SHARING = /^(?:bubblewrap|runsc|docker-.*)$/;
 
 /** The target's own driver; on weak ground gVisor, because an agent's command line is third-party code. */
 function fitDriver(ground: Ground, declared: Declared): Fit {
-  const sharing = ground.drivers.filter(({ kind }) => SHARING.test(kind));
+  const hasOwnImage = ground.config.docker.image !== undefined;
+  const sharing = ground.drivers.filter(
+    ({ kind }) => SHARING.test(kind) && !(hasOwnImage && kind.startsWith("docker-")),
+  );
   try {
     const chosen = chooseDriver(ground.config.target, sharing, declared);
     const isolation = chosen.driver.isolation;

@@ -23,7 +23,7 @@ export type ShellMarker = {
   callsIn(tools: readonly OfferedTool[], driver: AgentDriver): Call[];
 };
 
-const STAYS_S = 5;
+const STAYS_S = 8;
 
 /** Makes the pipe in a directory that is the workspace inside. Rejects when this machine has no mkfifo. */
 export async function shellMarker({ path, host }: Place, give: (path: string) => void): Promise<ShellMarker> {

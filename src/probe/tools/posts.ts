@@ -21,7 +21,7 @@ export type Standing = {
   letGo(): void;
 };
 
-const STAYS_MS = 2_500;
+const STAYS_MS = 8_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
 
 /** `directory` a directory of ours, read-only inside. */

@@ -35,6 +35,8 @@ export type ToolRoom = {
   /** Hands a file of ours to the user inside. */
   give: (path: string) => void;
   listen: (path: string) => Promise<Listener>;
+  /** How long one run of a command line may take; 50 s when left out. */
+  driveMs?: number;
 };
 
 export type Ran = { code: number | null; stdout: string; stderr: string; isTruncated: boolean; isTimedOut: boolean };
@@ -53,9 +55,9 @@ export type ToolPlane = { observations: Observation[]; checks: CheckRun[] };
 const DRIVE_MS = 50_000;
 /** For the program inside to start and to hand in its answer, on a busy machine. */
 const AROUND_MS = 9_000;
-const ATTEMPT_MS = 15_000;
+const ATTEMPT_MS = 30_000;
 
-/** One agent, measured; two runs of its command line, under a minute each. Rejects only when the carrier does. */
+/** One agent, measured; two runs of its command line. Rejects only when the carrier does. */
 export async function measureAgent(
   room: ToolRoom,
   commandLine: CommandLine,
@@ -148,8 +150,9 @@ async function drive(
   const { settings, ...start } = startOf(commandLine, { server, hook, settings: settingsFile }, room.env);
   if (settings !== undefined) writeFileSync(join(room.posts.host, "settings.json"), settings, { mode: 0o644 });
   const cwd = workspaceOf(room).path;
-  const order: Order = { mode: "drive", protocol, cwd, calls, timeoutMs: DRIVE_MS, ...start };
-  const answered = answerOf(await room.run(order, DRIVE_MS + AROUND_MS), Transcript);
+  const timeoutMs = room.driveMs ?? DRIVE_MS;
+  const order: Order = { mode: "drive", protocol, cwd, calls, timeoutMs, ...start };
+  const answered = answerOf(await room.run(order, timeoutMs + AROUND_MS), Transcript);
   if (answered.status === "failed") return answered;
   const transcript = answered.value;
   if (transcript.turns > 0) return { status: "driven", transcript };

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ToolPlane } from "../../../src/probe/tools/tools.ts";
 import { type ToolBed, toolBed } from "../../support/toolBed.ts";
 
@@ -12,6 +12,7 @@ const DESK = readFileSync(join(import.meta.dirname, "../../support/deskServer.mj
 const desk = { command: "node", args: ["/workspace/desk.mjs"] };
 const servers = [{ name: "desk", argv: ["node", "/workspace/desk.mjs"] }];
 
+vi.setConfig({ testTimeout: 450_000, hookTimeout: 450_000 });
 let bed: ToolBed;
 beforeAll(async () => {
   bed = await toolBed();

@@ -33,4 +33,4 @@ test("Claude Code's own command line, in a real sandbox: what its settings say h
   expect(server?.detail).toContain("ANTHROPIC_API_KEY");
   expect(JSON.stringify(observations)).not.toContain("no-key-is-needed");
   expect(new Set(checks.map(({ status }) => status))).toEqual(new Set(["ran"]));
-}, 120_000);
+}, 450_000);
