@@ -68,7 +68,7 @@ async function batch(pid: number, lines: readonly string[]): Promise<string | un
 const TOOL_MS = 20_000;
 
 /** Runs a tool of ours in the network namespace of that process, and in nothing else of it. */
-export async function inNetns(pid: number, argv: readonly string[], stdin = ""): Promise<string | undefined> {
+async function inNetns(pid: number, argv: readonly string[], stdin = ""): Promise<string | undefined> {
   if (netnsOf(pid) === undefined) return `process ${pid} has no network namespace of its own`;
   try {
     const { code, stderr } = await exec(["nsenter", `--net=/proc/${pid}/ns/net`, "--", ...argv], {

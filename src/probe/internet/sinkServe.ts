@@ -9,8 +9,8 @@ const SAID_BYTES_MAX = 8 * 1024;
 const IDLE_MS = 3_000;
 const CONNECTIONS_MAX = 512;
 
-export const METADATA_SERVER = "weakdoor-simulated-metadata";
-export const SINK_SERVER = "weakdoor-sink";
+const METADATA_SERVER = "weakdoor-simulated-metadata";
+const SINK_SERVER = "weakdoor-sink";
 
 /** Every address is ours, so one listener a port takes the connections to all of them. */
 export function serveTcp(port: number, metadata: ReadonlySet<string>, record: SinkRecord): Promise<Server> {
