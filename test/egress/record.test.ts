@@ -144,6 +144,26 @@ test("a log that is there already is not written into", () => {
   expect(() => startRecord(path, HEAD, systemClock)).toThrow(/EEXIST/);
 });
 
+test("a clock that jumps, either way, breaks no chain and loses no line", async () => {
+  const times = ["2026-06-15T12:00:00Z", "2036-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "2026-06-15T12:00:01Z"];
+  let at = 0;
+  const clock = { now: () => new Date(times[at++ % times.length] ?? 0), monotonicMs: () => 0 };
+  const record = startRecord(path, HEAD, clock);
+  for (const flow of [0, 1]) {
+    expect(record.open(openLine(flow))).toEqual({ status: "written" });
+    record.close(closeLine(flow));
+  }
+  record.end();
+  expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 4, unclosed: 0 });
+  const written = readFileSync(path, "utf8").trimEnd().split("\n");
+  expect(written.map((line) => (JSON.parse(line) as { ts: string }).ts.slice(0, 4))).toEqual([
+    "2026",
+    "2036",
+    "2001",
+    "2026",
+  ]);
+});
+
 test("on a full disk nothing opens, and with room again what was owed comes first and the chain holds", async () => {
   const mounted = await exec(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", directory]);
   expect(mounted).toMatchObject({ code: 0 });
