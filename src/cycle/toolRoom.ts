@@ -1,6 +1,5 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
-import { OperatorError } from "../base/errors.ts";
 import { standInSocket } from "../decoys/standIn.ts";
 import type { Gateway } from "../egress/egress.ts";
 import type { Layout } from "../probe/tools/declared.ts";
@@ -15,9 +14,9 @@ import type { Ground } from "./ground.ts";
 import { makeMountPoints } from "./mountPoints.ts";
 import { narrowTo } from "./narrower.ts";
 import { open } from "./rooms.ts";
-import { type Chosen, chooseDriver } from "./targetDriver.ts";
 import { planTarget, type TargetPlan } from "./targetPlan.ts";
-import { isNested, mayRunThirdParty, weaknessesOf } from "./weakGround.ts";
+import { fitDriver } from "./toolDriver.ts";
+import { isNested } from "./weakGround.ts";
 
 /** The room of the tool plane: the target's declaration rebuilt once more, with the agents' command lines in it. Leaving its scope ends it. */
 export type Opened = AsyncDisposable &
@@ -39,7 +38,7 @@ const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 /** Throws what opening a room throws. */
 export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wanted): Promise<Opened> {
   const { clone, declared, commandLines } = wanted;
-  const fit = fitDriver(ground, declared);
+  const fit = fitDriver(ground.config, ground.drivers, declared);
   if (fit.status === "refused") return { ...fit, [Symbol.asyncDispose]: () => Promise.resolve() };
   const { chosen } = fit;
   const at = (name: string) => join(ground.runDir, "tools", name);
@@ -110,44 +109,6 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
   };
   const kept = cleanup.move();
   return { status: "opened", room, layout, caveat: fit.caveat, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-}
-
-type Fit = { status: "fit"; chosen: Chosen; caveat: string } | { status: "refused"; reason: string };
-
-/**
- * Others' mounts are copies: nothing could be seen from outside. srt would put its own shell between. An engine's own image has
- * libraries of its own, which the command lines' would cover.
- */
-const SHARING = /^(?:bubblewrap|runsc|docker-.*)$/;
-
-/** The target's own driver; on weak ground gVisor, because an agent's command line is third-party code. */
-function fitDriver(ground: Ground, declared: Declared): Fit {
-  const hasOwnImage = ground.config.docker.image !== undefined;
-  const sharing = ground.drivers.filter(
-    ({ kind }) => SHARING.test(kind) && !(hasOwnImage && kind.startsWith("docker-")),
-  );
-  try {
-    const chosen = chooseDriver(ground.config.target, sharing, declared);
-    const isolation = chosen.driver.isolation;
-    if (mayRunThirdParty({ weakGround: weaknessesOf(declared), isolation }).verdict === "allowed")
-      return { status: "fit", chosen, caveat: caveatOf(chosen, ground.config.target.driver) };
-    const nested = chooseDriver({ driver: "auto", nest: true }, sharing, declared);
-    return {
-      status: "fit",
-      chosen: nested,
-      caveat: `weak ground, so in ${nested.driver.isolation}: a sandbox that an agent makes for itself may not stand there`,
-    };
-  } catch (thrown) {
-    if (!(thrown instanceof OperatorError)) throw thrown;
-    return {
-      status: "refused",
-      reason: `no sandbox here may run an agent's command line for this stack: ${thrown.message}`,
-    };
-  }
-}
-
-function caveatOf({ driver }: Chosen, asked: string): string {
-  return asked === "auto" || asked === driver.kind ? "" : `in ${driver.kind}, not in ${asked}`;
 }
 
 /** Their programs are large and have many threads. */
