@@ -139,7 +139,7 @@ type Witness = AsyncDisposable & {
   watch(groups: ProcessId[][]): Promise<{ seen: Promise<Extract<FromWitness, { kind: "seen" }>> }>;
 };
 
-const WITNESS_MS = 60_000;
+const WITNESS_MS = 120_000;
 
 async function startWitness(): Promise<Witness> {
   const child = fork(join(import.meta.dirname, "witness.ts"), [], { env: {}, execArgv: [] });
