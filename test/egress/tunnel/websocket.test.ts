@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { Agent, WebSocket } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { frame, OPCODE } from "../../../src/egress/tunnel/frames.ts";
 import { acceptOf } from "../../../src/egress/tunnel/upgraded.ts";
@@ -278,6 +279,29 @@ describe("a host that opens no websocket, or another one than was asked for, is 
     expect(await closing(the, client)).toMatchObject({ reason: "websocket-opcode", closedBy: "gateway" });
     expect(client.closeCode()).toBe(1002);
   });
+});
+
+test("a client that is none of ours speaks through it", async () => {
+  await using the = await websocketBed();
+  const tunnel = await openTunnel(the.bench, the.place);
+  const socket = await tlsIn(tunnel, HOST, { ca: await the.bench.certificate(), ALPNProtocols: ["http/1.1"] });
+  const dispatcher = new Agent({ connect: (_, done) => void setImmediate(done, null, socket) });
+  const client = new WebSocket(`wss://${the.place}/v1/7`, { dispatcher });
+  const heard: string[] = [];
+  client.addEventListener("message", ({ data }) => void heard.push(String(data)));
+  await new Promise((resolve, reject) => {
+    client.addEventListener("open", resolve);
+    client.addEventListener("error", reject);
+  });
+  expect(client.extensions).toBe("");
+  const long = "long ".repeat(500);
+  for (const one of ["hello", long]) client.send(one);
+  await expect.poll(() => heard).toEqual(["hello", long]);
+  const closed = new Promise<{ code: number }>((resolve) => client.addEventListener("close", resolve));
+  client.close(1000);
+  expect(await closed).toMatchObject({ code: 1000 });
+  expect(the.host.got.map(({ opcode }) => opcode)).toEqual([text, text, close]);
+  await dispatcher.destroy();
 });
 
 test.each([
