@@ -10,6 +10,7 @@ import type { Answer, OfferedTool } from "../../guest/tools/transcript.ts";
 import type { AgentDriver } from "./agents.ts";
 import type { Place } from "./canaries.ts";
 import type { CommandLine } from "./find.ts";
+import { steady } from "./join.ts";
 import { withCommand } from "./plan.ts";
 import type { Standing } from "./posts.ts";
 import type { Declaration, ToolRoom } from "./tools.ts";
@@ -112,8 +113,7 @@ function standing(
   if (process === undefined) return no("the host saw no process of it: it did not start here, or it was too short");
   const told = describe(process);
   if (shell === undefined) {
-    const why =
-      shellAnswer === undefined ? "the agent has no shell, or ended before" : shellAnswer.text.slice(0, 120);
+    const why = shellAnswer === undefined ? "the agent has no shell, or ended before" : steady(shellAnswer.text);
     return no(`${told}; the shell's process was not seen to compare with: ${why}`);
   }
   const walls = wallsBeyond(shell, process);

@@ -120,7 +120,17 @@ function refuserIn(text: string): NonNullable<Cell["by"]> {
   return WALL.test(text) ? "wall" : "unsaid";
 }
 
-/** Names that were drawn for this cycle alone would make every report another. */
 function quoted(text: string): string {
-  return `"${oneLine(text.replaceAll(/\b(weakdoor|nonce)-[0-9a-f]+/g, "$1-…"), 160)}"`;
+  return `"${steady(text)}"`;
+}
+
+/** On one line, without what was drawn for this run alone: it would make every report another. */
+export function steady(text: string): string {
+  return oneLine(
+    text
+      .replaceAll(/\b(weakdoor|nonce)-[0-9a-f]{8,}/g, "$1-…")
+      .replace(/^Chunk ID: \w+\s+Wall time: [\d.]+ seconds\s+/, "")
+      .replace(/Original token count: \d+\s+/, ""),
+    160,
+  );
 }
