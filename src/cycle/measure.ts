@@ -43,7 +43,8 @@ export type Measured = {
 /** Host baseline, weak twins, target and lab, and whether the lab stays within the target. Throws when a probe's answer is refused. */
 export async function measureAll(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<Measured> {
   const { image, config, signal } = ground;
-  const [baseline, targetView, labView, selfTested] = await Promise.all([
+  const testing = selfTest(ground, gateway);
+  const measuring = Promise.all([
     hostBaseline({
       bundle: { node: process.execPath, probe: join(image.guest, "probe.mjs") },
       home: config.stack.home,
@@ -52,8 +53,11 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
     }),
     measureTarget(ground, target),
     measureRoom(ground, lab),
-    selfTest(ground, gateway),
   ]);
+  // Whatever becomes of one, no twin is still being made when an error is heard of.
+  await Promise.allSettled([testing, measuring]);
+  const [baseline, targetView, labView] = await measuring;
+  const selfTested = await testing;
   if (baseline.status === "refused") throw new Error(`the probe on the host: ${baseline.reason}`);
   const subset = labWithinTarget(labView.report, targetView.report, []);
   refuseWiderLab(subset);

@@ -43,9 +43,18 @@ export async function selfTest(ground: Ground, gateway: Gateway): Promise<SelfTe
   const drawn = pick(able, TWINS_A_CYCLE, ground.cycle);
   const parent = join(ground.runDir, "twins");
   mkdirSync(parent, { mode: 0o711 });
-  const outcomes = await Promise.all(
-    drawn.map((twin, index) => tryTwin(ground, gateway, { ...bench, twin, parent, index })),
-  );
+  const looks = new Map<string, Promise<Seen>>();
+  /** Siblings that are the same are one. */
+  const lookAt = (room: Room): Promise<Seen> => {
+    const key = JSON.stringify(room);
+    const known = looks.get(key) ?? look(ground, gateway, bench.driver, room, `twin${looks.size}`);
+    looks.set(key, known);
+    return known;
+  };
+  const trying = drawn.map((twin) => tryTwin(twin, parent, lookAt));
+  // Whatever becomes of one, the others are waited for: no sandbox is still being made when an error is heard of.
+  await Promise.allSettled(trying);
+  const outcomes = await Promise.all(trying);
   return summed(outcomes, able.length, []);
 }
 
@@ -67,16 +76,12 @@ export type Outcome = { twin: Pick<Twin, "name" | "category"> } & (
   | { status: "not-run"; reason: string }
 );
 
-type Try = { driver: Driver; backend: Backend; twin: Twin; parent: string; index: number };
-
-async function tryTwin(ground: Ground, gateway: Gateway, work: Try): Promise<Outcome> {
-  const { twin, parent, index } = work;
+async function tryTwin(twin: Twin, parent: string, lookAt: (room: Room) => Promise<Seen>): Promise<Outcome> {
   await using stage = makeStage(parent);
   const rooms = await roomsOf(twin, stage);
-  const [sibling, weak] = await Promise.all([
-    look(ground, gateway, work.driver, rooms.sibling, `sibling${index}`),
-    look(ground, gateway, work.driver, rooms.weak, `twin${index}`),
-  ]);
+  const looks = [lookAt(rooms.sibling), lookAt(rooms.weak)] as const;
+  await Promise.allSettled(looks);
+  const [sibling, weak] = await Promise.all(looks);
   if (sibling.status === "refused") return { twin, status: "not-run", reason: `its sibling: ${sibling.reason}` };
   if (weak.status === "refused") return { twin, status: "not-run", reason: weak.reason };
   const slow = [...unfinished(twin, sibling.report), ...unfinished(twin, weak.report)];
