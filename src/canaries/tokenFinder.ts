@@ -1,10 +1,13 @@
 import { escapeViews } from "./escapes.ts";
 import { matcher } from "./matcher.ts";
+import { shapeOf } from "./shape.ts";
 import { TOKENS, type Token } from "./tokens.ts";
 
 /** A credential that was told by its form alone. The value itself is for hashing, and for nothing else. */
 export type FoundToken = { kind: string; value: string };
 
+/** Each of them holds a long run of letters and digits, so that text without one is passed over; its sign begins at most so far before. */
+const SIGN_BEFORE_BYTES = 64;
 /** More than this tells nobody more. */
 const FOUND_MAX = 20;
 /** Escapes within escapes, as in JSON that carries a form: no deeper. */
@@ -21,11 +24,15 @@ const SIGNS = matcher(
  */
 export function tokensIn(bytes: Buffer, nowMs: number, depth = 0): FoundToken[] {
   const found = new Map<string, FoundToken>();
-  SIGNS.find(bytes, ({ tag }, at) => {
-    if (found.size >= FOUND_MAX) return;
-    const value = tokenAt(bytes, at, tag, nowMs);
-    if (value !== undefined) found.set(value, { kind: tag.kind, value });
-  });
+  const { base64 } = shapeOf(bytes);
+  for (let i = 0; i < base64.length; i += 2) {
+    const from = Math.max(0, (base64[i] ?? 0) - SIGN_BEFORE_BYTES);
+    SIGNS.find(bytes.subarray(from, base64[i + 1]), ({ tag }, at) => {
+      if (found.size >= FOUND_MAX) return;
+      const value = tokenAt(bytes, from + at, tag, nowMs);
+      if (value !== undefined) found.set(value, { kind: tag.kind, value });
+    });
+  }
   if (depth < DEPTH_MAX) {
     for (const view of escapeViews(bytes)) {
       for (const inner of tokensIn(view.bytes, nowMs, depth + 1)) found.set(inner.value, inner);

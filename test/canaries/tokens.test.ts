@@ -70,6 +70,7 @@ describe.each(Object.entries(SAMPLES))("a %s", (kind, sample) => {
   test.each<[string, (value: string) => string]>([
     ["alone", (value) => value],
     ["in a sentence", (value) => `take ${value} and go`],
+    ["at the end of a path", (value) => `a-rather-long-directory/${value}`],
     ["in JSON", (value) => JSON.stringify({ a: [{ token: value }] })],
     ["in JSON in JSON", (value) => JSON.stringify({ a: JSON.stringify({ token: value }) })],
     ["in a form", (value) => new URLSearchParams({ a: "1", token: value }).toString()],
