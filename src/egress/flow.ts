@@ -263,7 +263,12 @@ async function act(
 }
 
 /** For a fake that is seen in what passes, long after the request was let in. */
-function ringOf(decision: Decision, asked: Asked, guest: AdmittedGuest, parts: FlowParts): (hits: readonly Hit[]) => void {
+function ringOf(
+  decision: Decision,
+  asked: Asked,
+  guest: AdmittedGuest,
+  parts: FlowParts,
+): (hits: readonly Hit[]) => void {
   return (hits) => {
     const theft = ring(guest, parts, asked, decision, { hits });
     if (theft !== null) parts.seal?.(theft);

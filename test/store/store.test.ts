@@ -7,7 +7,7 @@ import { OperatorError } from "../../src/base/errors.ts";
 import type { Finding } from "../../src/findings/finding.ts";
 import { IllegalTransition, type Mover } from "../../src/findings/lifecycle.ts";
 import { reconcile } from "../../src/findings/reconcile.ts";
-import type { Observation, ProbeReport } from "../../src/guest/observation.ts";
+import type { Observation } from "../../src/guest/observation.ts";
 import { CATALOGUE } from "../../src/sources/weaknesses/catalogue.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
 import { openStore } from "../../src/store/openStore.ts";
