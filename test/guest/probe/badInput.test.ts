@@ -65,6 +65,24 @@ test("a socket whose name is not UTF-8 is not measured, and not called absent", 
   }
 });
 
+test("hundreds of sockets whose names one service drew keep no single other one from being asked", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "wd-many-"));
+  try {
+    const made = spawnSync("perl", [
+      "-MSocket",
+      "-e",
+      'for my $n (map { sprintf("%064x", $_) } 1 .. 150) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un("$ARGV[0]/a$n")) or die } socket(my $s, PF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un("$ARGV[0]/zoo.sock")) or die',
+      directory,
+    ]);
+    expect(made.stderr.toString()).toBe("");
+    const request = { ...parseRequest('{"vantage":"target"}'), workspace: directory };
+    const { report } = await runProbe({ request, environment: {}, checks: [unixSocket] });
+    expect(report.observations.find(({ subject }) => subject === "zoo.sock")).toMatchObject({ verdict: "absent" });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test("with too little memory to start in, the measurement is refused with its reason and is no empty report", async () => {
   const ended = await world.raw({ prefix: ["prlimit", "--as=67108864", "--"] });
   const carried = { ...ended, isTruncated: false, isTimedOut: false };

@@ -18,7 +18,8 @@ export const unixSocket: Check = {
   async run(context) {
     const walk = await findSockets(context);
     const known = new Set(ENGINE_SOCKETS.map(([place]) => resolvePlace(context, place)));
-    const paths = walk.paths.filter((path) => !known.has(path) && !known.has(path.replace(/^\/run\//, "/var/run/")));
+    const found = walk.paths.filter((path) => !known.has(path) && !known.has(path.replace(/^\/run\//, "/var/run/")));
+    const paths = oneOfEachKindFirst(found, (path) => instance(showPath(context, path)));
     const rows: Row[] = [];
     for (const path of paths.slice(0, SOCKETS_MAX)) {
       const shown = showPath(context, path);
@@ -29,3 +30,15 @@ export const unixSocket: Check = {
     return { rows, fellShort: walk.isWhole ? `only ${SOCKETS_MAX} sockets were asked` : "the walk met its bounds" };
   },
 };
+
+/** Hundreds whose names were drawn by one service are one row; they must not keep a single other one from being asked. */
+function oneOfEachKindFirst(paths: readonly string[], kindOf: (path: string) => string): string[] {
+  const kinds = new Set<string>();
+  const [first, rest]: [string[], string[]] = [[], []];
+  for (const path of paths) {
+    const isFirst = !kinds.has(kindOf(path));
+    kinds.add(kindOf(path));
+    (isFirst ? first : rest).push(path);
+  }
+  return [...first, ...rest];
+}
