@@ -151,7 +151,8 @@ test("with no descriptor left in the owner, the latch still kills, and nothing i
   await owner.says("EMFILE");
   setLatch(state, { who: "ada", why: "drill" }, systemClock);
   await allGone(owner);
-  expect(owner.output()).not.toContain("destroyed");
+  // The sandbox's own end gives descriptors back: whoever then looks with them has looked.
+  expect(owner.output()).not.toMatch(/^destroyed, [1-9]/m);
   owner.child.kill("SIGKILL");
   await expect.poll(() => watchdogOf(state), { timeout: LIMIT_MS }).toBeUndefined();
   expect((await weakdoor("sweep", "--own", "--state", state)).out).toContain(`destroyed  ${owner.name}`);

@@ -12,7 +12,7 @@ import { latchSignal } from "../../src/stop/watchLatch.ts";
 /**
  * A cycle reduced to a watchdog and one real sandbox, as a process of its own, to be mistreated. Says `ready` and the name
  * of the sandbox; then takes one word on its standard input: `block` blocks its event loop for ever, `descriptors` uses up
- * all that it may open, `end` ends the sandbox. When the latch is set, or it is told to end, it says what the certificate says.
+ * all that it may open, and what becomes free later as well, `end` ends the sandbox. When the latch is set, or it is told to end, it says what the certificate says.
  */
 const { stateDir, cache, cycle, kind, staleMs } = JSON.parse(process.argv[2] ?? "") as {
   stateDir: string;
@@ -35,7 +35,10 @@ const sandbox = await provision(driver, spec, {
   clock: systemClock,
   signal,
   watchdog,
-  onCertificate: ({ status }) => process.stdout.write(`${status}\n`),
+  onCertificate({ status, looks }) {
+    const unseen = looks.filter((look) => look.status === "not-looked").length;
+    process.stdout.write(`${status}, ${unseen} looks not made\n`);
+  },
 });
 await scratchBroker(sandbox.channel).hello;
 process.stdout.write(`ready ${sandbox.name}\n`);
@@ -43,14 +46,20 @@ process.on("uncaughtException", (error) => process.stderr.write(`${messageOf(err
 for await (const word of process.stdin) {
   const said = String(word).trim();
   if (said === "block") for (;;);
-  if (said === "descriptors")
-    try {
-      for (;;) openSync("/dev/null", "r");
-    } catch (thrown) {
-      process.stdout.write(`${messageOf(thrown).slice(0, 6)}\n`);
-    }
+  if (said === "descriptors") {
+    process.stdout.write(`${useUp()}\n`);
+    setInterval(useUp, 1).unref();
+  }
   if (said === "end") break;
 }
+function useUp(): string {
+  try {
+    for (;;) openSync("/dev/null", "r");
+  } catch (thrown) {
+    return messageOf(thrown).slice(0, 6);
+  }
+}
+
 await sandbox.end();
 await watchdog.done();
 latch[Symbol.dispose]();
