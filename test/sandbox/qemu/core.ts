@@ -6,13 +6,8 @@ export const CORE = [
   "the guest says hello",
   "what is written to a writable mount",
   "there is no interface but lo",
-  "no capability is left to a program",
   "system calls a guest has no use for",
-  "what stops it is out of its sight",
   "more memory than it was given",
   "kill ends everything inside",
-  "what runs inside cannot stop",
-  "the end of the channel",
   "the death of the process that made it",
-  "a living one is found by list",
 ];
