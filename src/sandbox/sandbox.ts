@@ -5,7 +5,8 @@ import type { Lookout } from "./lookout.ts";
 /**
  * A sandbox: a process tree with no network interface whose only link to the world is one byte stream, `channel`, the
  * standard input and output of its first process, our shim. A driver is a small object that makes, finds and ends
- * them; `contract.ts` is what each of them must pass; `all.ts` is the list.
+ * them; `contract.ts` is what each of them must pass; `all.ts` is the list. A target whose own sandbox has a network is joined to a
+ * simulated one afterwards, which ends in a sink of ours (probe/internet).
  */
 
 /** Weakest first. The lab takes the strongest that really boots. */
