@@ -1,12 +1,11 @@
-import { resolve } from "node:path";
 import { OperatorError } from "../base/errors.ts";
 import { count, oneLine } from "../base/text.ts";
-import { INTENDED_NAME } from "../config/name.ts";
 import { type Drift, type DriftChange, type DriftView, driftBetween, driftOf, unapproved } from "../probe/drift.ts";
-import { type IntendedFile, loadIntended, NOTHING_INTENDED } from "../probe/intended.ts";
+import type { IntendedFile } from "../probe/intended.ts";
+import { intendedIfThere } from "./intendedIfThere.ts";
 import { loadMeasurement, type Measurement } from "./measurements.ts";
 import { STATE_OPTIONS } from "./state.ts";
-import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
+import { EXIT, flag, type Io, type Verb, type VerbInput } from "./verb.ts";
 
 /** `weakdoor diff`: what two measurements say differently, and what else differs between them. */
 export const verb: Verb = {
@@ -27,18 +26,11 @@ async function diff(input: VerbInput): Promise<number> {
       "name two files or two cycles; weakdoor probe --out FILE makes one",
     );
   }
-  const intended = await intendedFor(text(values, "intended"), cwd);
+  const intended = await intendedIfThere(values, cwd);
   const drift = compare(await loadMeasurement(before, input), await loadMeasurement(after, input), intended);
   if (flag(values, "json")) io.json(drift);
   else show(drift, io);
   return exitOf(drift);
-}
-
-async function intendedFor(named: string | undefined, cwd: string): Promise<IntendedFile> {
-  const found = await loadIntended(resolve(cwd, named ?? INTENDED_NAME));
-  if (found === undefined && named !== undefined)
-    throw new OperatorError(`${oneLine(named, 200)} is not there`, "weakdoor probe --propose FILE drafts one");
-  return found ?? NOTHING_INTENDED;
 }
 
 function compare(before: Measurement, after: Measurement, intended: IntendedFile): Drift {

@@ -7,9 +7,11 @@ import { readEnvironment } from "../config/env.ts";
 import type { ProbeReport } from "../guest/observation.ts";
 import { runProbe } from "../guest/probe/run.ts";
 import { boundaryOf } from "../probe/boundary.ts";
+import type { IntendedFile } from "../probe/intended.ts";
 import { requestOf } from "../probe/probe.ts";
 import { proposeIntended } from "../probe/propose.ts";
 import { reversalOf } from "../probe/reversals.ts";
+import { intendedIfThere } from "./intendedIfThere.ts";
 import { loadMeasurement, type Measurement } from "./measurements.ts";
 import { STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
@@ -18,13 +20,15 @@ import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts"
 export const verb: Verb = {
   name: "probe",
   summary: "measure what can be reached from where I stand",
-  usage: "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR] [--propose FILE [--of MEASUREMENT]]",
+  usage:
+    "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR] [--intended FILE] [--propose FILE [--of MEASUREMENT]]",
   options: {
     deep: { type: "boolean" },
     out: { type: "string" },
     json: { type: "boolean" },
     home: { type: "string" },
     workspace: { type: "string" },
+    intended: { type: "string" },
     propose: { type: "string" },
     of: { type: "string" },
     ...STATE_OPTIONS,
@@ -43,6 +47,7 @@ async function probe(input: VerbInput): Promise<number> {
   const draft = text(values, "propose");
   const of = text(values, "of");
   if (of !== undefined) return propose(resolve(cwd, draftFor(draft)), reportOf(await loadMeasurement(of, input)), io);
+  const intended = await intendedIfThere(values, cwd);
   const environment = readEnvironment();
   const home = text(values, "home") ?? environment.home;
   const request = requestOf({
@@ -56,7 +61,7 @@ async function probe(input: VerbInput): Promise<number> {
   if (out !== undefined) save(resolve(cwd, out), `${JSON.stringify(report, null, 2)}\n`);
   if (draft !== undefined) propose(resolve(cwd, draft), report, io);
   if (flag(values, "json")) io.json(report);
-  else show(io, report);
+  else show(io, report, intended);
   return report.checks.some((check) => check.status !== "ran") ? EXIT.incomplete : EXIT.nothingNew;
 }
 
@@ -99,16 +104,17 @@ function save(path: string, content: string): void {
   }
 }
 
-function show(io: Io, report: ProbeReport): void {
+function show(io: Io, report: ProbeReport, { target: intended }: IntendedFile): void {
   const measured = report.observations.length;
   io.out(
     `boundary ${report.boundary}, runtime ${report.runtime}, ${count(measured, "observation")} in ${report.durationMs} ms`,
   );
   io.out("");
-  for (const part of boundaryOf(report.observations, report.checks, [], new Date())) {
+  for (const part of boundaryOf(report.observations, report.checks, intended, new Date())) {
     if (part.status === "not-looked") io.out(`${part.category.padEnd(16)} not looked at: ${part.reason}`);
     else {
-      io.out(`${part.category.padEnd(16)} ${count(part.observed, "exposure")}`);
+      const taken = part.intended === 0 ? "" : `, ${part.intended} of them intended`;
+      io.out(`${part.category.padEnd(16)} ${count(part.observed, "exposure")}${taken}`);
       for (const row of part.unexplainedObservations) {
         io.out(`  ${row.id}  ${row.access.join(", ")}  ${oneLine(row.detail, 100)}`);
         const reversal = reversalOf(row);

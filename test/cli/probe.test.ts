@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -61,4 +61,19 @@ test("--propose --of drafts from a measurement that was kept, and measures nothi
   const ran = await runVerb(verb, [], { of: "r.json", propose: "intended.yaml" }, directory);
   expect(ran).toMatchObject({ code: 0, out: [] });
   await expect(runVerb(verb, [], { of: "r.json" }, directory)).rejects.toThrow(/there is no draft/);
+});
+
+test("what a team wrote down as intended is counted apart, and not listed again", async () => {
+  const measure = (more: Record<string, string> = {}) =>
+    runVerb(verb, [], { home: directory, workspace: directory, ...more }, directory);
+  const before = (await measure()).out;
+  expect(before.join("\n")).toMatch(/^ {2}trust-file-creatable:/m);
+  writeFileSync(
+    join(directory, "mine.yaml"),
+    'version: 1\ntarget: [{ observation: "trust-file-creatable:*", why: the agent makes them }]\n',
+  );
+  const after = (await measure({ intended: "mine.yaml" })).out.join("\n");
+  expect(after).not.toMatch(/^ {2}trust-file-creatable:/m);
+  expect(after).toMatch(/memory .* of them intended/);
+  await expect(measure({ intended: "nowhere.yaml" })).rejects.toThrow(/is not there/);
 });
