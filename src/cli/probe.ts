@@ -45,6 +45,7 @@ async function probe(input: VerbInput): Promise<number> {
     );
   }
   const draft = text(values, "propose");
+  if (draft !== undefined) refuseOver(resolve(cwd, draft));
   const of = text(values, "of");
   if (of !== undefined) return propose(resolve(cwd, draftFor(draft)), reportOf(await loadMeasurement(of, input)), io);
   const intended = await intendedIfThere(values, cwd);
@@ -75,13 +76,13 @@ function reportOf(measurement: Measurement): ProbeReport {
   return measurement.kind === "cycle" ? measurement.baseline.target : measurement.report;
 }
 
-/** Never over a file that is there: a person may have written in it. */
+/** A person may have written in it. */
+function refuseOver(path: string): void {
+  if (!existsSync(path)) return;
+  throw new OperatorError(`${oneLine(path, 200)} is there already`, "name another file, and take over what you want");
+}
+
 function propose(path: string, report: ProbeReport, io: Io): number {
-  if (existsSync(path))
-    throw new OperatorError(
-      `${oneLine(path, 200)} is there already`,
-      "name another file, and take over what you want",
-    );
   save(path, proposeIntended(report));
   io.err(`drafted ${path}: write down why each is intended, and delete what is not`);
   return EXIT.nothingNew;
