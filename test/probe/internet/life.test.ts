@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
-import { newCycleId } from "../../../src/base/ids.ts";
 import { startSink } from "../../../src/probe/internet/sink.ts";
 import { type ProvisionOptions, provision } from "../../../src/sandbox/provision.ts";
 import { destroyAll } from "../../../src/stop/destroyAll.ts";
@@ -22,7 +21,7 @@ let controller: AbortController;
 
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "wd-sink-"));
-  cycle = newCycleId(systemClock);
+  cycle = `sink${process.pid}`;
   started = [];
   controller = new AbortController();
 });
