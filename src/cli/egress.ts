@@ -6,16 +6,16 @@ import { oneLine } from "../base/text.ts";
 import { loadAllowlist, type Rule } from "../egress/allowlist.ts";
 import { decide } from "../egress/decide.ts";
 import { proposalYaml, proposeRules } from "../egress/learn.ts";
-import { egressLogPath, type Flow, readFlows } from "../egress/readLog.ts";
+import { egressLogPath, readLog } from "../egress/readLog.ts";
 import { answerFor } from "../egress/reasons.ts";
 import { dayOf } from "../egress/ruleDay.ts";
-import { verifyRecord } from "../egress/verifyRecord.ts";
 import { openStore } from "../store/openStore.ts";
+import { showLog } from "./egressShow.ts";
 import { requireState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
 
 const USAGE =
-  "egress show [--cycle ID] [--sandbox NAME] [--host HOST] [--verdict allow|internal|deny] [--sni NAME] [--alpn PROTOCOL] [--ech] | explain URL [--method M] [--role R] [--allowlist FILE] | learn [--cycle ID]  [--json] [--state DIR]";
+  "egress show [--cycle ID] [--sandbox NAME] [--host HOST] [--verdict allow|internal|deny] [--rule ID] [--reason WORD] [--sni NAME] [--alpn PROTOCOL] [--ech] | explain URL [--method M] [--content-type TYPE] [--role R] [--allowlist FILE] | learn [--cycle ID]  [--json] [--state DIR]";
 
 /** What left a sandbox, what may leave it, and what a rule would have to say. Sends nothing. */
 export const verb: Verb = {
@@ -29,10 +29,13 @@ export const verb: Verb = {
     sandbox: { type: "string" },
     host: { type: "string" },
     verdict: { type: "string" },
+    rule: { type: "string" },
+    reason: { type: "string" },
     sni: { type: "string" },
     alpn: { type: "string" },
     ech: { type: "boolean" },
     method: { type: "string" },
+    "content-type": { type: "string" },
     role: { type: "string" },
     allowlist: { type: "string" },
     json: { type: "boolean" },
@@ -41,7 +44,7 @@ export const verb: Verb = {
     const [what, url] = positionals;
     switch (what) {
       case "show":
-        return show(values, cwd, io);
+        return showLog(logOf(values, cwd), values, io);
       case "explain":
         return explain(url, values, cwd, io);
       case "learn":
@@ -54,58 +57,6 @@ export const verb: Verb = {
 };
 
 type Values = VerbInput["values"];
-
-/** Exit 30 when the log does not follow from itself: then what it shows is nobody's word. */
-async function show(values: Values, cwd: string, io: Io): Promise<number> {
-  const path = logOf(values, cwd);
-  const flows = readFlows(path).filter((flow) => isWanted(flow, values));
-  const check = await verifyRecord(path);
-  if (flag(values, "json")) io.json({ check, flows });
-  else {
-    for (const flow of flows) io.out(lineOf(flow));
-    io.out(
-      check.status === "intact"
-        ? `${flows.length} shown; the log is whole: ${check.lines} lines, head ${check.head.slice(0, 16)}`
-        : `the log is not to be trusted: ${check.reason}`,
-    );
-  }
-  return check.status === "intact" ? EXIT.nothingNew : EXIT.logOrPreflight;
-}
-
-function isWanted(flow: Flow, values: Values): boolean {
-  const { opened } = flow;
-  const { sni, alpn, ech } = greetingOf(flow);
-  const isNone = (name: string, has: (wanted: string) => boolean) => {
-    const wanted = text(values, name);
-    return wanted !== undefined && !has(wanted.toLowerCase());
-  };
-  if (isNone("sandbox", (name) => opened.sandbox.toLowerCase() === name)) return false;
-  if (isNone("host", (part) => opened.authority.toLowerCase().includes(part))) return false;
-  if (isNone("verdict", (verdict) => opened.verdict === verdict)) return false;
-  if (isNone("sni", (part) => sni?.toLowerCase().includes(part) === true)) return false;
-  if (isNone("alpn", (name) => alpn?.toLowerCase().split(",").includes(name) === true)) return false;
-  return !flag(values, "ech") || ech === true;
-}
-
-/** Of the tunnel that it is, which says it as it closes, or that it came through. */
-function greetingOf({ opened, closed }: Flow): Pick<Flow["opened"], "sni" | "alpn" | "ech"> {
-  return closed ?? opened;
-}
-
-function lineOf({ opened, closed }: Flow): string {
-  const asked = oneLine(`${opened.method} ${opened.authority}${opened.path}`, 100);
-  const end =
-    closed === null ? "never closed" : `${closed.status ?? "-"} ${closed.bytesDown} B down, ${closed.closedBy}`;
-  const up = `${opened.bytesUp} B up`;
-  return `${opened.ts}  ${opened.verdict.padEnd(8)} ${oneLine(opened.sandbox, 60)}  ${asked}  ${opened.rule ?? opened.reason}  ${up}, ${end}${greetingWords({ opened, closed })}`;
-}
-
-/** Only of what had a greeting. */
-function greetingWords(flow: Flow): string {
-  const { sni, alpn, ech } = greetingOf(flow);
-  if (ech === null) return "";
-  return oneLine(`, greeted ${sni ?? "nobody"} by ${alpn ?? "no protocol"}${ech ? ", encrypted" : ""}`, 200);
-}
 
 const SOURCES = fileURLToPath(new URL("../../allowlists/sources.yaml", import.meta.url));
 
@@ -129,6 +80,7 @@ async function explain(url: string | undefined, values: Values, cwd: string, io:
       scheme: scheme.toLowerCase(),
       authority: method === "CONNECT" ? withPort(authority, scheme) : authority,
       path: path.startsWith("/") ? path : `/${path}`,
+      contentType: text(values, "content-type"),
     },
     { isLatched: false, today: dayOf(systemClock.now()), canaryHosts: [], rules: list.rules },
   );
@@ -158,7 +110,11 @@ const TUNNELS = {
 } as const;
 
 function learn(values: Values, cwd: string, io: Io): number {
-  const proposals = proposeRules(readFlows(logOf(values, cwd)));
+  const path = logOf(values, cwd);
+  const { flows, brokenAt } = readLog(path);
+  if (brokenAt !== null)
+    throw new OperatorError(`${path}:${brokenAt} is no line of an egress log`, "it was changed or cut off");
+  const proposals = proposeRules(flows);
   if (flag(values, "json")) io.json(proposals);
   else io.out(proposals.length === 0 ? "nothing was denied that a rule could allow" : proposalYaml(proposals));
   return EXIT.nothingNew;

@@ -16,6 +16,10 @@ import { dayOf, isExpired } from "./ruleDay.ts";
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 
 const MIB = 1024 * 1024;
+/** Of a list, and of a rule. */
+export const RULES_MAX = 1_000;
+export const RULE_PATHS_MAX = 100;
+export const RULE_QUERY_KEYS_MAX = 100;
 const Id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,60}$/, "an id is lower-case letters, digits and dashes");
 
 /** `type/subtype` in lower case, without parameters. */
@@ -61,12 +65,12 @@ const RuleKeys = z.strictObject({
   methods: z.array(z.enum(METHODS)).max(METHODS.length).default([]),
   paths: z
     .array(z.string().refine(isPathTemplate, "a path as /literal/{one}/…, with /** only at its end"))
-    .max(100)
+    .max(RULE_PATHS_MAX)
     .default([]),
   /** Query keys that may be there; none when left out. */
   query: z
     .array(z.string().regex(/^[A-Za-z0-9_.[\]-]{1,64}$/, "a query key is letters, digits, _ . - [ ]"))
-    .max(100)
+    .max(RULE_QUERY_KEYS_MAX)
     .default([]),
   /** Of what a request carries; any when left out. */
   contentTypes: z.array(MediaType).min(1).max(50).optional(),
@@ -177,7 +181,7 @@ function websocketFaultsOf(rule: z.infer<typeof RuleKeys>): [keyof typeof rule, 
 export const Allowlist = z.strictObject({
   version: z.literal(1),
   purpose: Id,
-  rules: z.array(Rule).max(1_000),
+  rules: z.array(Rule).max(RULES_MAX),
 });
 export type Allowlist = z.infer<typeof Allowlist>;
 

@@ -6,6 +6,7 @@ import type { Answer } from "./answer.ts";
 import type { ForeignCredential } from "./credentials.ts";
 import type { Decision, EgressRequest } from "./decide.ts";
 import { strippedOf } from "./forward.ts";
+import { parseTarget } from "./path.ts";
 import type { Reason } from "./reasons.ts";
 import { type CloseLine, type Greeted, NOT_GREETED, type OpenLine } from "./record.ts";
 import type { Sent } from "./send.ts";
@@ -45,8 +46,10 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     flow,
     policyHash: soFar.policyHash,
     authority: isShown("authority") ? (asked.authority ?? "").slice(0, 300) : "",
+    scheme: schemeOf(asked),
     method: isShown("method") ? asked.method.slice(0, 30) : "",
     path: isShown("path") ? ((asked.path ?? "").split("?", 1)[0] ?? "").slice(0, 300) : "",
+    queryKeys: decision.verdict === "deny" && isShown("path") ? queryKeysOf(asked.path) : [],
     host: decision.rule?.host ?? null,
     port: decision.rule?.port ?? null,
     verdict: refusal !== null ? "deny" : isTunnel ? "allow" : decision.verdict,
@@ -63,6 +66,18 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     stripped: decision.verdict === "allow" && isShown("stripped") ? strippedOf(headers) : [],
     ...soFar.greeted,
   };
+}
+
+function schemeOf({ method, scheme }: Asked): OpenLine["scheme"] {
+  return method !== "CONNECT" && (scheme === "http" || scheme === "https") ? scheme : null;
+}
+
+const QUERY_KEYS_MAX = 20;
+
+function queryKeysOf(path: string | undefined): string[] {
+  if (path?.includes("?") !== true) return [];
+  const target = parseTarget(path);
+  return target.status === "ok" ? [...new Set(target.queryKeys)].slice(0, QUERY_KEYS_MAX) : [];
 }
 
 function redactedOf({ hit, credential }: FlowSoFar): string[] {
@@ -109,8 +124,10 @@ export function unreadLine(
     policyHash,
     // Nobody searched them for fakes.
     authority: "",
+    scheme: schemeOf(asked),
     method: asked.method.slice(0, 30),
     path: "",
+    queryKeys: [],
     host: null,
     port: null,
     verdict: "deny",

@@ -1,7 +1,22 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { errnoOf, OperatorError } from "../base/errors.ts";
+import { logLines } from "./logLines.ts";
+
+/** An egress log as it tells of itself: flows, what was asked and decided and how it ended once it has, and what is no flow. */
+export type EgressLog = {
+  /** In the order in which they opened. */
+  flows: Flow[];
+  notes: Note[];
+  /** Number of the first line that is none of ours, from 1; it and what comes after it are not in here. Null when all are. */
+  brokenAt: number | null;
+};
+
+export type Flow = {
+  opened: z.infer<typeof Opened>;
+  /** Null while it lasted when the gateway was cut. */
+  closed: z.infer<typeof Closed> | null;
+};
 
 /** Not in the logs of before. */
 const GREETED = {
@@ -10,8 +25,8 @@ const GREETED = {
   ech: z.boolean().nullable().default(null),
 };
 
-/** Flows as the egress log tells of them: what was asked and decided, and how it ended once it has. */
-const Opened = z.object({
+/** What is not named here is kept as it stands: whoever shows a line shows all of it. */
+const Opened = z.looseObject({
   event: z.literal("open"),
   ts: z.string(),
   cycle: z.string(),
@@ -19,8 +34,10 @@ const Opened = z.object({
   role: z.string(),
   flow: z.int().nonnegative(),
   authority: z.string(),
+  scheme: z.enum(["http", "https"]).nullable().default(null),
   method: z.string(),
   path: z.string(),
+  queryKeys: z.array(z.string()).default([]),
   host: z.string().nullable(),
   port: z.int().nullable(),
   verdict: z.enum(["allow", "internal", "deny"]),
@@ -30,7 +47,7 @@ const Opened = z.object({
   ...GREETED,
 });
 
-const Closed = z.object({
+const Closed = z.looseObject({
   event: z.literal("close"),
   flow: z.int().nonnegative(),
   status: z.int().nullable(),
@@ -42,53 +59,50 @@ const Closed = z.object({
   ...GREETED,
 });
 
-/** What is no flow: a policy that came or was not taken, requests that a cap turned away unread. */
-const Note = z.object({ event: z.enum(["policy", "capped"]) });
+/** Requests that a cap turned away unread, and a policy that came or was not taken. */
+const Capped = z.looseObject({
+  event: z.literal("capped"),
+  ts: z.string(),
+  sandbox: z.string(),
+  reason: z.string(),
+  times: z.int(),
+});
+const PolicyNote = z.looseObject({ event: z.literal("policy"), ts: z.string(), status: z.enum(["changed", "kept"]) });
 
-export type Flow = {
-  opened: z.infer<typeof Opened>;
-  /** Null while it lasted when the gateway was cut. */
-  closed: z.infer<typeof Closed> | null;
-};
+export type Note = z.infer<typeof Capped> | z.infer<typeof PolicyNote>;
+
+const Line = z.discriminatedUnion("event", [Opened, Closed, Capped, PolicyNote]);
 
 /** Where a cycle's log lies: in the state directory, so that a cycle which was killed keeps its own, too. */
 export function egressLogPath(stateDir: string, cycle: string): string {
   return join(stateDir, "egress", `${cycle}.jsonl`);
 }
 
-/** In the order in which they opened. Throws OperatorError when there is no log or a line is none of ours. */
-export function readFlows(path: string): Flow[] {
+/** Throws OperatorError when there is no log. A last line without its end is one that is still being written. */
+export function readLog(path: string): EgressLog {
   const flows = new Map<number, Flow>();
-  for (const [index, line] of textOf(path).split("\n").entries()) {
-    if (line === "") continue;
-    const found = parse(line);
-    if (found?.event === "open") flows.set(found.flow, { opened: found, closed: null });
-    else if (found?.event === "close" && flows.has(found.flow)) {
-      const flow = flows.get(found.flow);
-      if (flow !== undefined) flow.closed = found;
-    } else if (found === undefined || found.event === "close")
-      throw new OperatorError(`${path}:${index + 1} is no line of an egress log`, "it was changed or cut off");
-  }
-  return [...flows.values()];
-}
-
-function textOf(path: string): string {
+  const notes: Note[] = [];
+  let line = 0;
+  const told = (brokenAt: number | null): EgressLog => ({ flows: [...flows.values()], notes, brokenAt });
   try {
-    return readFileSync(path, "utf8");
+    for (const raw of logLines(path)) {
+      line++;
+      const found = Line.safeParse(raw).data;
+      if (found === undefined) return told(line);
+      if (found.event === "open") flows.set(found.flow, { opened: found, closed: null });
+      else if (found.event === "close") {
+        const flow = flows.get(found.flow);
+        if (flow === undefined) return told(line);
+        flow.closed = found;
+      } else notes.push(found);
+    }
   } catch (thrown) {
+    if (thrown instanceof SyntaxError) return told(line + 1);
     const code = errnoOf(thrown);
     if (code === undefined) throw thrown;
     throw new OperatorError(`${path} cannot be read (${code})`, "weakdoor status names the cycles that ran", {
       cause: thrown,
     });
   }
-}
-
-function parse(line: string) {
-  try {
-    return z.union([Opened, Closed, Note]).safeParse(JSON.parse(line)).data;
-  } catch (thrown) {
-    if (!(thrown instanceof SyntaxError)) throw thrown;
-    return undefined;
-  }
+  return told(null);
 }

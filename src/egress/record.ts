@@ -22,9 +22,13 @@ export type OpenLine = {
   policyHash: string;
   /** As the guest wrote it, cut to 300 characters. */
   authority: string;
+  /** Null of a tunnel, and of what is neither. */
+  scheme: "http" | "https" | null;
   method: string;
   /** Without its query, cut to 300 characters. */
   path: string;
+  /** Of a request that was denied, each once, at most 20: what a rule for it would have to name. Never a value. */
+  queryKeys: string[];
   host: string | null;
   port: number | null;
   verdict: "allow" | "internal" | "deny";

@@ -27,8 +27,10 @@ const LINE: OpenLine = {
   role: "lab",
   flow: 0,
   authority: "a.example",
+  scheme: "https",
   method: "GET",
   path: "/x",
+  queryKeys: [],
   host: null,
   port: null,
   verdict: "deny",
@@ -55,6 +57,7 @@ function logOf(cycle: string): string {
     method: "CONNECT",
     authority: "api.osv.dev:443",
     verdict: "allow",
+    reason: "rule",
     rule: "osv-query",
   });
   record.close({
@@ -119,10 +122,62 @@ test.each([
   [{ alpn: "h2" }, 1],
   [{ alpn: "http" }, 0],
   [{ ech: true }, 1],
+  [{ rule: "osv-query" }, 2],
+  [{ rule: "osv-query", alpn: "h2" }, 1],
+  [{ reason: "host-not-listed" }, 1],
+  [{ reason: "ok" }, 2],
 ])("show takes a filter: %o", async (filter, flows) => {
   logOf("c1");
   const ran = await runVerb(verb, ["show"], { state, cycle: "c1", json: true, ...filter });
   expect(ran.json[0]).toMatchObject({ check: { status: "intact" }, flows: { length: flows } });
+});
+
+test("show tells what was turned away unread and which lists held, and with --json every field of every line", async () => {
+  const path = egressLogPath(state, "c2");
+  const record = startRecord(path, { cycle: "c2" }, systemClock);
+  record.open(LINE);
+  const note = { policyHash: "p", sandbox: LINE.sandbox, reason: "too-many-requests", times: 7 };
+  record.close({ event: "capped", ...note });
+  record.close({ event: "policy", policyHash: "p", status: "kept", reason: "a key is misspelt" });
+  record.close({ event: "policy", policyHash: "q", status: "changed", from: "p" });
+  record.end();
+  const ran = await runVerb(verb, ["show"], { state, cycle: "c2" });
+  expect(ran.out.slice(1, 4)).toEqual([
+    expect.stringMatching(/ capped +wd-c1-lab-1 {2}7 requests turned away unread {2}too-many-requests$/),
+    expect.stringMatching(/ policy +lists that changed were not taken: a key is misspelt$/),
+    expect.stringMatching(/ policy +other lists hold from here on$/),
+  ]);
+  const json = await runVerb(verb, ["show"], { state, cycle: "c2", json: true });
+  const [line] = readFileSync(path, "utf8").split("\n");
+  expect(json.json[0]).toMatchObject({ flows: [{ opened: JSON.parse(line ?? ""), closed: null }] });
+});
+
+test.each([
+  [{ verdict: "deny" }, ["capped"]],
+  [{ reason: "too-many-requests" }, ["capped"]],
+  [{ verdict: "allow" }, []],
+  [{ host: "a.example" }, []],
+  [{}, ["capped", "policy"]],
+])("what is no flow passes the filters that say something of it: %o", async (filter, events) => {
+  const record = startRecord(egressLogPath(state, "c2"), { cycle: "c2" }, systemClock);
+  const note = { policyHash: "p", sandbox: LINE.sandbox, reason: "too-many-requests", times: 7 };
+  record.close({ event: "capped", ...note });
+  record.close({ event: "policy", policyHash: "q", status: "changed", from: "p" });
+  record.end();
+  const ran = await runVerb(verb, ["show"], { state, cycle: "c2", json: true, ...filter });
+  expect(ran.json[0]).toMatchObject({ notes: events.map((event) => ({ event })) });
+});
+
+test.each([
+  ["a line that was cut off as it was written", '{"seq":5,"prev'],
+  ["a line of something else", "no json\n"],
+  ["a close of nothing that was opened", '{"event":"close","flow":99}\n'],
+])("%s: what came before is shown, and the log is not trusted", async (_, tail) => {
+  appendFileSync(logOf("c1"), tail);
+  const ran = await runVerb(verb, ["show"], { state, cycle: "c1" });
+  expect(ran.code).toBe(30);
+  expect(ran.out).toHaveLength(4);
+  expect(ran.out.at(-1)).toMatch(/^the log is not to be trusted: /);
 });
 
 test("a log that was changed is shown as one not to be trusted, with exit code 30", async () => {
@@ -136,6 +191,12 @@ test("a log that was changed is shown as one not to be trusted, with exit code 3
 test.each([
   ["https://api.osv.dev/v1/vulns/OSV-1", {}, /^allowed by osv-vulnerability/],
   ["https://api.osv.dev/v1/query", { method: "post" }, /^allowed by osv-query/],
+  ["https://api.osv.dev/v1/query", { method: "post", "content-type": "application/json" }, /^allowed by osv-query/],
+  [
+    "https://api.osv.dev/v1/query",
+    { method: "post", "content-type": "text/x-odd" },
+    /^denied, content-type-not-listed: /,
+  ],
   ["https://api.osv.dev/v1/vulns/OSV-1", {}, /in a tunnel, which is terminated: /],
   ["https://api.osv.dev/", { method: "connect" }, /^a tunnel that osv-vulnerability terminates: each request/],
   ["https://api.osv.dev:444/", { method: "connect" }, /^denied, port-not-listed: /],
