@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { messageOf, OperatorError, Stopped } from "../base/errors.ts";
 import { oneLine } from "../base/text.ts";
 import { type Gateway, type Guest, GuestFailed } from "../egress/egress.ts";
@@ -16,6 +17,7 @@ import {
 } from "../sandbox/sandbox.ts";
 import type { Clone, Declared } from "../stack/stack.ts";
 import type { Ground } from "./ground.ts";
+import { labMounts, labUser, NOBODY } from "./labPlan.ts";
 
 /** A sandbox with its guest joined to the gateway, and what is known about its inside. Leaving its scope ends it. */
 export type Room = AsyncDisposable & {
@@ -38,7 +40,6 @@ export type Room = AsyncDisposable & {
 };
 
 const HELLO_TIMEOUT_MS = 15_000;
-const LAB_UID = 65_534;
 
 export type Lab = Room & { isWeak: boolean };
 
@@ -52,11 +53,8 @@ export async function labRoom(ground: Ground, gateway: Gateway, clone: Clone, de
     const isWeak = ISOLATIONS.indexOf(driver.isolation) < ISOLATIONS.indexOf(minimum);
     if (isWeak && !allowWeakIsolation) break;
     try {
-      const mounts: Mount[] = [
-        { kind: "tmpfs", path: "/tmp", sizeMiB: 64 },
-        { kind: "bind", source: clone.workspace, path: declared.workspacePath, mode: "ro" },
-      ];
-      const user = { uid: LAB_UID, gid: LAB_UID };
+      const mounts = labMounts(declared, clone, join(ground.runDir, "lab"));
+      const user = labUser(declared, driver.isolation);
       const room = await open(ground, gateway, driver, { role: "lab", mounts, confinement: STRICT, user, cwd: "/" });
       const why = [
         `the strongest that starts here (${driver.isolation}; the minimum is ${minimum})`,
@@ -95,7 +93,7 @@ export async function scratchRoom(
     role: "scratch",
     mounts,
     confinement: STRICT,
-    user: wanted.user ?? { uid: LAB_UID, gid: LAB_UID },
+    user: wanted.user ?? NOBODY,
     cwd: "/",
     name: wanted.name,
   };
