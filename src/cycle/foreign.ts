@@ -13,29 +13,42 @@ export type Foreign = { observations: Observation[]; checks: CheckRun[]; candida
 export const FOREIGN_CHECK = "foreign-credential";
 const WEAKNESS = "foreign-credential-used";
 
+const Credential = z.object({ place: z.string(), kind: z.string(), hash: z.string() }).nullish();
+
 /** A request that was held against a rule: on these alone it was looked for. */
 const ToHost = z.object({
   event: z.literal("open"),
+  flow: z.int(),
   sandbox: z.string(),
   /** Not the fetcher's own. */
   role: z.string().refine((role) => role !== "source-fetcher"),
   host: z.string(),
-  credential: z.object({ place: z.string(), kind: z.string(), hash: z.string() }).nullish(),
+  credential: Credential,
 });
+
+/** Of a websocket, whose messages were looked at as they came. */
+const Ended = z.object({ event: z.literal("close"), flow: z.int(), credential: Credential });
+const Line = z.union([ToHost, Ended]);
 
 export function foreignCredentials(logPath: string): Foreign {
   const seen = new Map<string, { details: Set<string>; times: number }>();
+  const open = new Map<number, { host: string; sandbox: string }>();
   let looked = 0;
   for (const raw of logLines(logPath)) {
-    const line = ToHost.safeParse(raw).data;
+    const line = Line.safeParse(raw).data;
     if (line === undefined) continue;
-    looked++;
+    const flow = line.event === "open" ? line : open.get(line.flow);
+    if (flow === undefined) continue;
+    if (line.event === "open") {
+      looked++;
+      open.set(line.flow, line);
+    } else open.delete(line.flow);
     if (line.credential === null || line.credential === undefined) continue;
     const { place, kind, hash } = line.credential;
-    const host = seen.get(line.host) ?? { details: new Set(), times: 0 };
-    seen.set(line.host, host);
+    const host = seen.get(flow.host) ?? { details: new Set(), times: 0 };
+    seen.set(flow.host, host);
     host.times++;
-    if (host.details.size < 10) host.details.add(`${place} of kind ${kind} (${hash}) from ${line.sandbox}`);
+    if (host.details.size < 10) host.details.add(`${place} of kind ${kind} (${hash}) from ${flow.sandbox}`);
   }
   const observations = [...seen].map(([host, { details, times }]) => ({
     id: `${FOREIGN_CHECK}:${host}`,

@@ -6,11 +6,12 @@ import { askedOf, isOpenEnded } from "./asked.ts";
 import { answerBroker, type Control, isUpkeep } from "./broker.ts";
 import { canaryAnswer } from "./canaryHost.ts";
 import type { Capped } from "./caps.ts";
+import type { ForeignCredential } from "./credentials.ts";
 import { type Decision, decide, isTypeListed, type Policy } from "./decide.ts";
 import type { Exchange } from "./exchange.ts";
 import { bodyRoom, bytesMaxOf, type TakenBody, takeBody, withTrailers } from "./flowBody.ts";
 import { type Asked, closeLine, openLine, unreadLine } from "./flowLines.ts";
-import { carryOf, credentialOf, tokensAtMs, useOf } from "./flowUse.ts";
+import { carryOf, credentialOf, credentialOfMessage, tokensAtMs, useOf } from "./flowUse.ts";
 import { type ForwardParts, forward } from "./forward.ts";
 import type { ModelDesk } from "./model.ts";
 import { injectedBy, type LivePolicy } from "./policy.ts";
@@ -239,6 +240,7 @@ async function act(
         sandbox: guest.name,
         injected,
         vetted: inner.vetted,
+        credentialIn: (message) => credentialOfMessage(message, request.policy, parts),
         ring: ringOf(decision, request, guest, parts),
       });
     }
@@ -262,15 +264,15 @@ async function act(
   return parts.source.answer({ ...request, path, query, sandbox: guest.name });
 }
 
-/** For a fake that is seen in what passes, long after the request was let in. */
+/** For what is seen in what passes, long after the request was let in. */
 function ringOf(
   decision: Decision,
   asked: Asked,
   guest: AdmittedGuest,
   parts: FlowParts,
-): (hits: readonly Hit[]) => void {
-  return (hits) => {
-    const theft = ring(guest, parts, asked, decision, { hits });
+): (hits: readonly Hit[], credential?: ForeignCredential) => void {
+  return (hits, credential) => {
+    const theft = ring(guest, parts, asked, decision, { hits, credential });
     if (theft !== null) parts.seal?.(theft);
   };
 }

@@ -101,6 +101,7 @@ export function closeLine(open: OpenLine, answer: Answer, sent: Sent, durationMs
     bytesUp: sent.bytesUp ?? 0,
     bytesDown: sent.bytesDown,
     durationMs: Math.round(durationMs * 1000) / 1000,
+    credential: sent.credential ?? null,
     sni,
     alpn,
     ech,

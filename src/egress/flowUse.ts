@@ -21,6 +21,17 @@ export function credentialOf(
   return foreignCredential({ ...carried, query: decision.target.query }, known);
 }
 
+/** In one message of a websocket, which a rule let in: as in a body. One that is cut over two messages is not seen. */
+export function credentialOfMessage(
+  message: Pick<Carried, "body" | "tokens">,
+  policy: LivePolicy,
+  parts: FlowParts,
+): ForeignCredential | undefined {
+  const known = { ours: new Set(Object.values(policy.secrets)), hashKey: parts.hashKey() };
+  const found = foreignCredential({ headers: {}, query: "", ...message }, known);
+  return found === undefined ? undefined : { ...found, place: "message" };
+}
+
 /** When it is looked for credentials of others, of which some are good only till some day. */
 export function tokensAtMs(decision: Decision, clock: Clock): number | undefined {
   return decision.verdict === "allow" ? clock.now().getTime() : undefined;

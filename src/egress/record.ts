@@ -69,6 +69,8 @@ export type CloseLine = {
   dnsMs: number | null;
   connectMs: number | null;
   durationMs: number;
+  /** As in the opening line, of a message of a websocket. */
+  credential: OpenLine["credential"];
 } & Greeted;
 
 /**

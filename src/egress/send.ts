@@ -1,5 +1,6 @@
 import { constants } from "node:http2";
 import type { Answer, Sourced } from "./answer.ts";
+import type { ForeignCredential } from "./credentials.ts";
 import type { Exchange } from "./exchange.ts";
 import { answerFor, type Reason } from "./reasons.ts";
 import type { Greeted } from "./record.ts";
@@ -15,6 +16,8 @@ export type Sent = {
   reason: Reason | null;
   /** Of a tunnel. */
   greeted?: Greeted;
+  /** Of others, in a message of a websocket: it was not passed on, and is why this ended. */
+  credential?: ForeignCredential | null;
 };
 
 /** Sends an answer and waits until it is through or broken off. Never rejects: what breaks is the guest's or the host's doing. */

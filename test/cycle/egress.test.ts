@@ -121,6 +121,23 @@ describe("a credential of others", () => {
     );
   });
 
+  test("that was in a message of a websocket is one, too, of the host that it was opened to", () => {
+    const message = { place: "message", kind: "github-token", hash: "0123456789abcdef" };
+    write(
+      open(0),
+      open(1, { mode: "websocket" }),
+      close(0),
+      close(1, { credential: message }),
+      close(1, { credential }),
+    );
+    expect(foreignCredentials(path).observations).toMatchObject([
+      {
+        id: "foreign-credential:api.example",
+        detail: "refused 1 times: message of kind github-token (0123456789abcdef) from wd-lab",
+      },
+    ]);
+  });
+
   test("that nobody sent is none, and that was looked for", () => {
     write(open(0, { credential: null }));
     expect(foreignCredentials(path)).toMatchObject({ observations: [], candidates: [], checks: [{ status: "ran" }] });

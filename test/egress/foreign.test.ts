@@ -1,15 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
-import { fakeMaker } from "../../src/canaries/fakes.ts";
+import { othersToken } from "../support/othersToken.ts";
 import { HOST, type TunnelBed, tunnelBed } from "../support/tunnelBed.ts";
 
-/** A fake of an installation that is not ours: its form and its checksum are right, and nobody here knows it. */
-const TOKEN = fakeMaker({ masterKey: Buffer.alloc(32, 9), cycle: "c", clock: systemClock }).fakeFor(
-  "",
-  "github-token",
-  { cycle: "c", file: "somewhere" },
-).value;
+const TOKEN = othersToken();
 
 type Asking = { path?: string; type?: string; body?: string | Uint8Array; encoding?: string };
 

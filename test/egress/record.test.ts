@@ -67,6 +67,7 @@ function closeLine(flow: number): CloseLine {
     dnsMs: null,
     connectMs: null,
     durationMs: 1,
+    credential: null,
     sni: null,
     alpn: null,
     ech: null,

@@ -253,6 +253,7 @@ function closeLine(open: OpenLine, stepped: Stepped, durationMs: number): CloseL
     bytesUp: 0,
     bytesDown: stepped.bytes ?? 0,
     durationMs: Math.round(durationMs * 1_000) / 1_000,
+    credential: null,
     ...NOT_GREETED,
   };
 }

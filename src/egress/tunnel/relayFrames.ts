@@ -4,6 +4,7 @@ import { type Clock, sleep } from "../../base/clock.ts";
 import { errnoOf } from "../../base/errors.ts";
 import type { Rule } from "../allowlist.ts";
 import { type Bucket, type BucketSize, draw, fullBucket } from "../bucket.ts";
+import type { ForeignCredential } from "../credentials.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Reason } from "../reasons.ts";
 import type { Sent } from "../send.ts";
@@ -15,7 +16,7 @@ import type { WebsocketParts, WebsocketRequest } from "./websocket.ts";
 export type RelayParts = {
   rule: Rule;
   parts: Pick<WebsocketParts, "isLatched" | "watch" | "clock">;
-  request: Pick<WebsocketRequest, "sandbox" | "carry" | "ring">;
+  request: Pick<WebsocketRequest, "sandbox" | "carry" | "credentialIn" | "ring">;
   limits: Pick<TunnelLimits, "idleMs" | "lifetimeMs">;
 };
 
@@ -38,10 +39,12 @@ export async function relayFrames(guest: Exchange, host: Duplex, relayed: RelayP
   const passed = { up: 0, down: 0 };
   const over = new AbortController();
   let cut: Reason | undefined;
+  let carried: ForeignCredential | undefined;
   let brokenBy: "guest" | "upstream" | undefined;
-  const stop = (reason: Reason) => {
+  const stop = (reason: Reason, credential?: ForeignCredential) => {
     if (over.signal.aborted) return;
     cut = reason;
+    carried = credential;
     over.abort();
     host.destroy();
     farewell(guest, reason);
@@ -68,7 +71,8 @@ export async function relayFrames(guest: Exchange, host: Duplex, relayed: RelayP
   }
   if (!over.signal.aborted) guest.close();
   const closedBy = cut !== undefined ? "gateway" : (brokenBy ?? "answer");
-  return { code: 200, bytesUp: passed.up, bytesDown: passed.down, closedBy, reason: cut ?? null };
+  const bytes = { bytesUp: passed.up, bytesDown: passed.down };
+  return { code: 200, ...bytes, closedBy, reason: cut ?? null, credential: carried ?? null };
 }
 
 type Direction = "up" | "down";
@@ -77,7 +81,7 @@ type Link = {
   passed: Record<Direction, number>;
   /** Aborts when nothing may pass any more. */
   over: AbortSignal;
-  stop(reason: Reason): void;
+  stop(reason: Reason, credential?: ForeignCredential): void;
   leave(by: "guest" | "upstream"): void;
   onEnded(by: "guest" | "upstream"): void;
   touch(): void;
@@ -122,7 +126,7 @@ function passage(link: Link, direction: Direction, to: Duplex): (slice: Slice) =
     if (typeof taken === "string") return link.stop(taken);
     const fault = isUp ? await faultOf(taken, relayed) : null;
     if (link.over.aborted) return;
-    if (fault !== null) return link.stop(fault);
+    if (fault !== null) return link.stop(fault.reason, fault.credential);
     const bytes = frame(taken, isUp);
     if (parts.isLatched()) return link.stop("latched");
     if (passed[direction] + bytes.length > bytesMax) return link.stop("tunnel-over-budget");
@@ -156,17 +160,24 @@ function wholeMessages(bytesMax: number): (slice: Slice) => Slice | Reason | nul
   };
 }
 
-/** Why a message may not go up. Whoever must know of a fake was told. */
-async function faultOf({ opcode, payload }: Slice, { parts, request }: RelayParts): Promise<Reason | null> {
-  if (opcode === OPCODE.text && !isUtf8(payload)) return "websocket-text";
+/** Why a message may not go up. Whoever must know of a fake, or of a credential of others, was told. */
+async function faultOf({ opcode, payload }: Slice, { parts, request }: RelayParts): Promise<MessageFault | null> {
+  if (opcode === OPCODE.text && !isUtf8(payload)) return { reason: "websocket-text" };
   if (payload.length === 0) return null;
-  const looked = await parts.watch.look(request.sandbox, {}, payload);
+  const looked = await parts.watch.look(request.sandbox, {}, payload, parts.clock.now().getTime());
   if (looked.hits.length > 0) {
     request.ring(looked.hits);
-    return "fake-credential";
+    return { reason: "fake-credential" };
   }
-  return looked.status === "unsearchable" ? "body-unsearchable" : null;
+  const credential = request.credentialIn({ body: payload, tokens: looked.tokens });
+  if (credential !== undefined) {
+    request.ring([], credential);
+    return { reason: "foreign-credential", credential };
+  }
+  return looked.status === "unsearchable" ? { reason: "body-unsearchable" } : null;
 }
+
+type MessageFault = { reason: Reason; credential?: ForeignCredential };
 
 function controlGate(clock: Clock): () => boolean {
   let bucket: Bucket = fullBucket(CONTROL, clock.monotonicMs());

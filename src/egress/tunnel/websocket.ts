@@ -6,6 +6,7 @@ import { errnoOf, messageOf } from "../../base/errors.ts";
 import type { Rule } from "../allowlist.ts";
 import { type Answer, refuse } from "../answer.ts";
 import type { Connections } from "../connections.ts";
+import type { Carried, ForeignCredential } from "../credentials.ts";
 import type { Decision } from "../decide.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Vetted } from "../resolver.ts";
@@ -34,7 +35,9 @@ export type WebsocketRequest = {
   /** Aborts when the guest has left. */
   signal: AbortSignal;
   carry: Carry;
-  ring(hits: readonly Hit[]): void;
+  /** A credential of others in a message. */
+  credentialIn(message: Pick<Carried, "body" | "tokens">): ForeignCredential | undefined;
+  ring(hits: readonly Hit[], credential?: ForeignCredential): void;
 };
 
 export type WebsocketParts = {

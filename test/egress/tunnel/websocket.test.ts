@@ -3,6 +3,7 @@ import { Agent, WebSocket } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { frame, OPCODE } from "../../../src/egress/tunnel/frames.ts";
 import { acceptOf } from "../../../src/egress/tunnel/upgraded.ts";
+import { othersToken } from "../../support/othersToken.ts";
 import { openTunnel, tlsIn } from "../../support/tunnel.ts";
 import { HOST } from "../../support/tunnelBed.ts";
 import { type Client, KEY, type WebsocketBed, websocketBed } from "../../support/websocketBed.ts";
@@ -179,6 +180,46 @@ describe("what goes through a websocket is bounded and searched like a body", ()
     ]);
     expect(the.host.got.map(({ payload }) => payload.toString()).join("")).not.toContain(value);
     expect(JSON.stringify(the.bench.log())).not.toContain(value);
+  });
+
+  test.each<[string, number, (token: string) => string]>([
+    ["as it stands", text, (token) => token],
+    ["in JSON", text, (token) => JSON.stringify({ auth: { token } })],
+    ["in binary", binary, (token) => `\0\x01${token}\xff`],
+  ])("a credential of others %s is not passed on, told and logged, and one that is none passes", async (...row) => {
+    const [, opcode, carrying] = row;
+    const token = othersToken();
+    const wrong = token.slice(0, -1) + (token.endsWith("0") ? "1" : "0");
+    await using the = await websocketBed();
+    const client = await the.open("http/1.1");
+    client.say(opcode, Buffer.from(carrying(wrong), "latin1"));
+    await expect.poll(() => the.host.got.length).toBe(1);
+    client.say(opcode, Buffer.from(carrying(token), "latin1"));
+    const credential = { place: "message", kind: "github-token", length: token.length };
+    expect(await closing(the, client)).toMatchObject({
+      reason: "foreign-credential",
+      closedBy: "gateway",
+      credential,
+    });
+    expect(client.closeCode()).toBe(1008);
+    expect(the.host.got).toHaveLength(1);
+    expect(the.bench.told).toMatchObject([
+      { type: "alarm", alarm: { carrier: "foreign-credential", subject: HOST, sandbox: "wd-lab" } },
+    ]);
+    expect(JSON.stringify([the.bench.told, the.bench.log()])).not.toContain(token.slice(4, 20));
+  });
+
+  test("a credential of ours that comes from inside is told as such", async () => {
+    const ours = ["what", "the", "gateway", "puts", "in"].join("-");
+    await using the = await websocketBed({}, { secrets: { API_KEY: ours } });
+    const client = await the.open("http/1.1");
+    client.say(text, `use ${ours}`);
+    expect(await closing(the, client)).toMatchObject({
+      reason: "foreign-credential",
+      credential: { place: "message", kind: "ours" },
+    });
+    expect(the.host.got).toEqual([]);
+    expect(JSON.stringify([the.bench.told, the.bench.log()])).not.toContain(ours);
   });
 
   test("bytes up: what fits the rule passes, and not a byte more", async () => {
