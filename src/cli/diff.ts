@@ -1,5 +1,7 @@
 import { OperatorError } from "../base/errors.ts";
 import { count, oneLine } from "../base/text.ts";
+import type { ProbeReport } from "../guest/observation.ts";
+import { causesLine, causesOf } from "../probe/causes.ts";
 import { type Drift, type DriftChange, type DriftView, driftBetween, driftOf, unapproved } from "../probe/drift.ts";
 import type { IntendedFile } from "../probe/intended.ts";
 import { intendedIfThere } from "./intendedIfThere.ts";
@@ -27,7 +29,9 @@ async function diff(input: VerbInput): Promise<number> {
     );
   }
   const intended = await intendedIfThere(values, cwd);
-  const drift = compare(await loadMeasurement(before, input), await loadMeasurement(after, input), intended);
+  const [was, is] = [await loadMeasurement(before, input), await loadMeasurement(after, input)];
+  const drift = compare(was, is, intended);
+  for (const caveat of caveats(was, is)) io.err(`weakdoor: ${caveat}`);
   if (flag(values, "json")) io.json(drift);
   else show(drift, io);
   return exitOf(drift);
@@ -37,12 +41,33 @@ function compare(before: Measurement, after: Measurement, intended: IntendedFile
   const now = new Date();
   if (before.kind === "cycle" && after.kind === "cycle")
     return driftBetween(before.baseline, after.baseline, intended, now);
-  if (before.kind === "probe" && after.kind === "probe")
-    return { causes: [], views: [driftOf("target", before.report, after.report, intended.target, now)] };
+  if (before.kind === "probe" && after.kind === "probe") {
+    const causes = causesOf(circumstancesOf(before.report), circumstancesOf(after.report));
+    const view = { before: before.report, after: after.report, intended: intended.target };
+    return { causes, views: [driftOf({ from: "target", ...view, now, causes })] };
+  }
   throw new OperatorError(
     "one of the two is a whole cycle and the other one place",
     "compare two cycles, or two files of weakdoor probe --out",
   );
+}
+
+function circumstancesOf({ boundary, runtime, circumstances }: ProbeReport): Record<string, string> {
+  return { ...circumstances, boundary, runtime };
+}
+
+/** What makes a comparison another than the person may think it is. */
+function caveats(before: Measurement, after: Measurement): string[] {
+  if (before.kind === "probe" && after.kind === "probe") {
+    const [was, is] = [before.report.from, after.report.from];
+    return was === is ? [] : [`these were measured from two places: ${was} and ${is}`];
+  }
+  if (before.kind !== "cycle" || after.kind !== "cycle") return [];
+  const [was, is] = [before.baseline, after.baseline];
+  const stacks =
+    was.stack === is.stack ? [] : [`these are of two stacks: ${oneLine(was.stack)} and ${oneLine(is.stack)}`];
+  const isSwapped = Date.parse(was.takenAt) > Date.parse(is.takenAt);
+  return isSwapped ? [...stacks, "the first was taken after the second: what opened is said to have closed"] : stacks;
 }
 
 /** The gravest first: what opened and nobody approved, then what could not be said. */
@@ -61,15 +86,18 @@ function show({ views, causes }: Drift, io: Io): void {
     io.out(
       `also changed: ${oneLine(what)}: ${oneLine(before ?? "not there", 60)} to ${oneLine(after ?? "not there", 60)}`,
     );
-  const hasChanged = views.some((view) => view.widened.length + view.narrowed.length + view.moved.length > 0);
-  if (views.length > 1 && causes.length === 0 && hasChanged) io.out("nothing else that is recorded differs");
 }
 
 function showChanges(kind: keyof Omit<DriftView, "from" | "unchanged">, view: DriftView, io: Io): void {
   const changes = view[kind];
   if (changes.length === 0) return;
   io.out(`${kind}: ${changes.length}`);
-  for (const change of changes) io.out(`  ${lineOf(change)}`);
+  for (const change of changes) {
+    io.out(`  ${lineOf(change)}`);
+    io.out(`    may be caused by: ${oneLine(causesLine(change.causes), 300)}`);
+  }
+  if (kind === "widened" && changes.some(({ approved }) => approved === undefined))
+    io.out("  take one on: an entry with why and until in intended.yaml");
 }
 
 function lineOf({ id, before, after, why, approved }: DriftChange): string {

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { release } from "node:os";
 import { resolve } from "node:path";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { writeDurably } from "../base/files.ts";
@@ -15,6 +16,7 @@ import { intendedIfThere } from "./intendedIfThere.ts";
 import { loadMeasurement, type Measurement } from "./measurements.ts";
 import { STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
+import { versionOf } from "./version.ts";
 
 /** `weakdoor probe`: what can be reached from where the command stands. */
 export const verb: Verb = {
@@ -57,7 +59,9 @@ async function probe(input: VerbInput): Promise<number> {
     workspace: directory(cwd, text(values, "workspace") ?? "."),
     ...(home === undefined ? {} : { home: directory(cwd, home) }),
   });
-  const { report } = await runProbe({ request, environment: environment.variables });
+  const answer = await runProbe({ request, environment: environment.variables });
+  const circumstances = { kernel: release(), node: process.version, weakdoor: versionOf() };
+  const report: ProbeReport = { ...answer.report, circumstances };
   const out = text(values, "out");
   if (out !== undefined) save(resolve(cwd, out), `${JSON.stringify(report, null, 2)}\n`);
   if (draft !== undefined) propose(resolve(cwd, draft), report, io);

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { allThrown, OperatorError } from "../base/errors.ts";
@@ -17,6 +16,7 @@ import { buildDemo } from "../stack/demo.ts";
 import { exitCodeOf, showOutcome, terminalProgress } from "./outcome.ts";
 import { makeDirectory, makeState, STATE_OPTIONS } from "./state.ts";
 import { EXIT, flag, type Io, text, type Verb, type VerbInput } from "./verb.ts";
+import { versionOf } from "./version.ts";
 
 const DEFAULT_BASE_URL = { anthropic: "https://api.anthropic.com", openai: "https://api.openai.com" } as const;
 
@@ -118,11 +118,4 @@ function modelOf({ research }: Config, environment: ReturnType<typeof readEnviro
 function moneyOf({ moneyMax, currency, prices }: Config["research"]): Pick<ModelRelay, "money"> {
   if (Object.keys(prices).length === 0) return {};
   return { money: { currency, prices, ...(moneyMax === undefined ? {} : { max: moneyMax }) } };
-}
-
-function versionOf(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest
-    ? String(manifest.version)
-    : "unknown";
 }

@@ -2,35 +2,58 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256Hex } from "../base/hash.ts";
-import { type Drift, driftBetween } from "../probe/drift.ts";
-import { baselineBefore, type Circumstances, type KeptBaseline, keepBaseline } from "../probe/keptBaseline.ts";
+import { type Drift, driftBetween, openedIn } from "../probe/drift.ts";
+import { type Circumstances, type KeptBaseline, keepBaseline, NOTHING_REMEMBERED } from "../probe/keptBaseline.ts";
+import { asHeld, rememberedFrom, standingBefore } from "../probe/standing.ts";
 import type { Ground } from "./ground.ts";
 import type { Measured } from "./measure.ts";
 import type { Studied } from "./parts.ts";
 import type { Target } from "./target.ts";
 
-/** What changed since the cycle before; `since` is null when there was none of this stack. */
-export type Since = Drift & { since: string | null };
+/** What changed, `since` which cycle, and `why` that one; `since` is null when there was none of this stack. */
+export type Since = Drift & { since: string | null; why: string };
 
 export type Taken = { stack: Studied; target: Target; measured: Measured };
 
-/** Compares what was measured with the last baseline of this stack, and keeps it as the next one. */
+/** Holds what was measured against the last baseline of this stack that still counts (probe/standing.ts), and keeps it as a next one. */
 export function driftOfCycle(ground: Ground, taken: Taken): Since {
-  const { stateDir, cycle, config, clock, intended } = ground;
-  const before = baselineBefore(stateDir, { stack: config.stack.name, cycle });
-  const after: KeptBaseline = {
+  const { cycle, config, clock } = ground;
+  return heldAndKept(ground, {
     kind: "weakdoor-baseline",
-    version: 1,
+    version: 2,
     stack: config.stack.name,
     cycle,
     takenAt: clock.now().toISOString(),
     circumstances: circumstancesOf(ground, taken),
     target: taken.measured.target.report,
     lab: taken.measured.lab.report,
-  };
-  keepBaseline(stateDir, after);
-  if (before === undefined) return { since: null, causes: [], views: [] };
-  return { since: before.cycle, ...driftBetween(before, after, intended, clock.now()) };
+  });
+}
+
+type Kept = Omit<KeptBaseline, "heldAgainst" | "remembered">;
+
+export function heldAndKept(
+  { stateDir, intended, clock }: Pick<Ground, "stateDir" | "intended" | "clock">,
+  taken: Kept,
+): Since {
+  const now = clock.now();
+  const standing = standingBefore({ stateDir, stack: taken.stack, cycle: taken.cycle }, intended, now);
+  const first: KeptBaseline = { ...taken, heldAgainst: null, remembered: NOTHING_REMEMBERED };
+  if (standing.status === "first") {
+    keepBaseline(stateDir, first);
+    return { since: null, why: "", causes: [], views: [] };
+  }
+  const before = asHeld(standing.baseline);
+  const drift = driftBetween(before, first, intended, now, standing.carried);
+  keepBaseline(stateDir, {
+    ...taken,
+    heldAgainst: { cycle: before.cycle, opened: openedIn(drift, before, first) },
+    remembered: {
+      target: rememberedFrom(before.target, taken.target),
+      lab: rememberedFrom(before.lab, taken.lab),
+    },
+  });
+  return { since: before.cycle, why: standing.why, ...drift };
 }
 
 function circumstancesOf({ config, version, image }: Ground, { stack, target }: Taken): Circumstances {
@@ -42,6 +65,8 @@ function circumstancesOf({ config, version, image }: Ground, { stack, target }: 
     ...Object.fromEntries([...files, ...agents, ...packages]),
     kernel: snapshot.kernel,
     image: `${basename(image.rootfs)}/${basename(image.guest)}`,
+    // Of where it stands no more than whether that is the same: two stacks of one name are told apart by it.
+    directories: sha256Hex(`${config.stack.home}\0${config.stack.workspace}`),
     driver: target.sandbox.driver,
     "declared in": target.declared.declaredAt,
     "egress policy": filesHash("allowlists"),

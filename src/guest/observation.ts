@@ -76,7 +76,7 @@ export const CheckRun = z.strictObject({
 export type CheckRun = z.infer<typeof CheckRun>;
 
 /** What names the boundary between the sandbox's code and the kernel; it decides how the other rows are to be read. */
-export const SyscallBoundary = z.enum(["none", "namespaces", "seccomp", "gvisor", "microvm", "unknown"]);
+export const SyscallBoundary = z.enum(["none", "namespaces", "landlock", "seccomp", "gvisor", "microvm", "unknown"]);
 export type SyscallBoundary = z.infer<typeof SyscallBoundary>;
 
 /** The probe's whole answer. */
@@ -88,5 +88,7 @@ export const ProbeReport = z.strictObject({
   durationMs: z.number().nonnegative(),
   observations: z.array(Observation).max(5_000),
   checks: z.array(CheckRun).max(500),
+  /** What may have caused a difference from another report, by name; only of a measurement that stands alone. */
+  circumstances: z.record(z.string().max(200), z.string().max(400)).optional(),
 });
 export type ProbeReport = z.infer<typeof ProbeReport>;

@@ -1,4 +1,4 @@
-import { type Access, checkOf, type Observation, type ProbeReport } from "../guest/observation.ts";
+import { type Access, checkOf, type Observation, type ProbeReport, type Verdict } from "../guest/observation.ts";
 
 /** One observation that changed, as two words each way: what was said before and after. */
 export type Change = { id: string; before: string; after: string; why: string };
@@ -15,19 +15,20 @@ export function diffReports(before: ProbeReport, after: ProbeReport): Diff {
   const was = new Map(before.observations.map((row) => [row.id, row]));
   const is = new Map(after.observations.map((row) => [row.id, row]));
   for (const id of [...new Set([...was.keys(), ...is.keys()])].sort()) {
-    const compared = compare(sayOf(id, was, before), sayOf(id, is, after));
+    const compared = compareSays(sayOf(id, was, before), sayOf(id, is, after));
     if (compared.to === "unchanged") diff.unchanged++;
     else diff[compared.to].push({ id, ...compared.change });
   }
   return diff;
 }
 
-type Say =
-  | { kind: "open"; verdict: string; access: readonly Access[] }
-  | { kind: "closed" | "unknown"; verdict: string };
+/** What a report says of one id. */
+export type Say =
+  | { kind: "open"; verdict: Verdict; access: readonly Access[] }
+  | { kind: "closed" | "unknown"; verdict: Verdict | "not asked" };
 
 /** A row that is missing is absent when its check ran, and unknown when it did not run to its end. */
-function sayOf(id: string, rows: ReadonlyMap<string, Observation>, report: ProbeReport): Say {
+export function sayOf(id: string, rows: ReadonlyMap<string, Observation>, report: ProbeReport): Say {
   const row = rows.get(id);
   if (row === undefined) {
     const plain = id.startsWith("own:") ? id.slice("own:".length) : id;
@@ -47,11 +48,12 @@ function sayOf(id: string, rows: ReadonlyMap<string, Observation>, report: Probe
   }
 }
 
-type Compared =
+export type Compared =
   | { to: "unchanged" }
   | { to: "widened" | "narrowed" | "moved" | "unknown"; change: Omit<Change, "id"> };
 
-function compare(before: Say, after: Say): Compared {
+/** Pure. One id, said twice. */
+export function compareSays(before: Say, after: Say): Compared {
   const change = (why: string) => ({ before: textOf(before), after: textOf(after), why });
   if (before.kind === "unknown" || after.kind === "unknown") {
     if (before.verdict === after.verdict) return { to: "unchanged" };

@@ -1,4 +1,5 @@
 import { count } from "../base/text.ts";
+import { causesLine } from "../probe/causes.ts";
 import { folded, type Html, h, list, nothing, table } from "./html.ts";
 import type { Report } from "./report.ts";
 
@@ -6,13 +7,18 @@ type View = Report["drift"]["views"][number];
 
 /** What the sandboxes let through that they did not before, or no longer; and what else is different since. */
 export function driftSection({ drift }: Report): Html {
-  const title = h`<h2 id="since">Since the cycle before</h2>`;
+  const title = h`<h2 id="since">Since the last accepted cycle</h2>`;
   if (drift.since === null)
     return h`${title}<p>No cycle of this stack was kept here before this one: the next is compared with it.</p>`;
   return h`${title}
-<p>Compared with cycle <code>${drift.since}</code>.</p>
+<p>Compared with cycle <code>${drift.since}</code>${because(drift)}.</p>
 ${drift.views.map(viewHtml)}
 ${causesHtml(drift)}`;
+}
+
+/** Reports of before say no reason. */
+function because({ why }: Report["drift"]): Html {
+  return why === "" ? nothing : h`: ${why}`;
 }
 
 function viewHtml(view: View): Html {
@@ -22,20 +28,28 @@ function viewHtml(view: View): Html {
     row.before,
     row.after,
     row.why,
+    causesLine(row.causes),
     answerTo(row),
   ]);
   const others = (["narrowed", "moved", "unknown"] as const).flatMap((kind) =>
-    view[kind].map((row) => [kind, h`<code>${row.id}</code>`, row.before, row.after, row.why]),
+    view[kind].map((row) => [
+      kind,
+      h`<code>${row.id}</code>`,
+      row.before,
+      row.after,
+      row.why,
+      causesLine(row.causes),
+    ]),
   );
   const rest =
     others.length === 0
       ? nothing
       : folded(
           `${view.narrowed.length} narrowed, ${view.moved.length} moved, ${view.unknown.length} not known`,
-          table(["Change", "Observation", "Before", "Now", "Why"], others, ""),
+          table(["Change", "Observation", "Before", "Now", "Why", "May be caused by"], others, ""),
         );
   return h`${heading}
-${table(["Opened", "Before", "Now", "Why", "Approved"], opened, "Nothing opened.")}
+${table(["Opened", "Before", "Now", "Why", "May be caused by", "Approved"], opened, "Nothing opened.")}
 ${rest}<p class="small soft">${count(view.unchanged, "observation")} unchanged.</p>`;
 }
 

@@ -1,5 +1,6 @@
 import { count } from "../base/text.ts";
 import type { Finding } from "../findings/finding.ts";
+import { causesLine } from "../probe/causes.ts";
 import { cell, code, fence, table } from "./markdown.ts";
 import { doubts, inOrder, notRun, type Report } from "./report.ts";
 import { readingsText } from "./sourcesRead.ts";
@@ -111,7 +112,7 @@ function boundary({ boundaries }: Report): string {
 }
 
 function since({ drift }: Report): string {
-  const title = "## Since the cycle before";
+  const title = "## Since the last accepted cycle";
   if (drift.since === null) return `${title}\n\nThere was none of this stack here.`;
   const rows = drift.views.flatMap(({ from, widened, narrowed, moved, unknown }) =>
     Object.entries({ widened, narrowed, moved, unknown }).flatMap(([kind, changes]) =>
@@ -121,13 +122,15 @@ function since({ drift }: Report): string {
         code(row.id),
         cell(row.before),
         cell(row.after),
+        cell(causesLine(row.causes)),
         kind === "widened" && row.approved === undefined ? "approved by nobody" : cell(row.approved?.why ?? row.why),
       ]),
     ),
   );
   const causes = drift.causes.map(({ what }) => code(what)).join(", ");
-  const columns = ["Where", "Change", "Observation", "Before", "Now", ""];
-  return `${title}\n\nCompared with ${code(drift.since)}. What else differs: ${causes === "" ? "nothing that is recorded" : causes}.\n\n${table(columns, rows, "Nothing changed.")}`;
+  const columns = ["Where", "Change", "Observation", "Before", "Now", "May be caused by", ""];
+  const why = drift.why === "" ? "" : `: ${cell(drift.why)}`;
+  return `${title}\n\nCompared with ${code(drift.since)}${why}. What else differs: ${causes === "" ? "nothing that is recorded" : causes}.\n\n${table(columns, rows, "Nothing changed.")}`;
 }
 
 /** Left out when no agent was driven: why not stands under coverage. */

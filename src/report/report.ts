@@ -72,11 +72,13 @@ const Changed = z.strictObject({
   before: z.string(),
   after: z.string(),
   why: z.string(),
+  /** By name, what is recorded, differs too, and could have brought it about. */
+  causes: z.array(z.string()).default([]),
   /** A widening that a person took on. */
   approved: z.strictObject({ why: z.string(), until: z.string() }).optional(),
 });
 
-/** What changed in one sandbox since the cycle before. */
+/** What changed in one sandbox since the cycle it was held against. */
 const DriftRow = z.strictObject({
   from: z.enum(["target", "lab"]),
   widened: z.array(Changed),
@@ -126,6 +128,8 @@ export const Report = z.strictObject({
   drift: z.strictObject({
     /** The cycle whose measurement this one was compared with; null when there was none of this stack. */
     since: z.string().nullable(),
+    /** Why with that one; empty when there was none. */
+    why: z.string().default(""),
     /** What is recorded and differs besides the measurement. */
     causes: z.array(
       z.strictObject({ what: z.string(), before: z.string().optional(), after: z.string().optional() }),
@@ -220,7 +224,7 @@ export function doubts(report: Report): string[] {
   return doubts;
 }
 
-/** What opened since the cycle before, and that nobody approved until a day that is still to come. */
+/** What opened since the cycle it was held against, and that nobody approved until a day that is still to come. */
 export function widenedSince({ drift }: Report): string[] {
   return drift.views.flatMap(({ from, widened }) =>
     widened.filter(({ approved }) => approved === undefined).map(({ id }) => `${id} (${from})`),

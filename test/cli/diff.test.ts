@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { verb } from "../../src/cli/diff.ts";
 import type { Observation } from "../../src/guest/observation.ts";
-import { keepBaseline } from "../../src/probe/keptBaseline.ts";
+import { keepBaseline, NOTHING_REMEMBERED } from "../../src/probe/keptBaseline.ts";
 import { report, row } from "../probe/sample.ts";
 import { runVerb } from "../support/io.ts";
 
@@ -84,13 +84,15 @@ test("two cycles are compared by their ids, with what else differs between them"
   const kept = (cycle: string, rows: Observation[], kernel: string) =>
     keepBaseline(directory, {
       kind: "weakdoor-baseline",
-      version: 1,
+      version: 2,
       stack: "demo",
       cycle,
       takenAt: "2026-06-01T12:00:00Z",
       circumstances: { kernel },
       target: report("target", rows),
       lab: report("lab", [row("a", "absent")]),
+      heldAgainst: null,
+      remembered: NOTHING_REMEMBERED,
     });
   const path = kept("c1", [row("a", "absent")], "6.1");
   kept("c2", [row("a", "reachable")], "6.2");

@@ -166,7 +166,7 @@ test.each([
 });
 
 test("the first cycle of a stack says that there is nothing to compare with", () => {
-  const text = shown({ drift: { since: null, causes: [], views: [] } });
+  const text = shown({ drift: { since: null, why: "", causes: [], views: [] } });
   expect(text).toContain("No cycle of this stack was kept here before this one");
 });
 

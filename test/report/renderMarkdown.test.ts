@@ -72,7 +72,7 @@ test("the same report gives the same text, and what matters stands first", () =>
     "Can this be trusted",
     "Findings",
     "Boundary",
-    "Since the cycle before",
+    "Since the last accepted cycle",
     "Coverage",
     "Drills, researcher and egress",
     "Clone",

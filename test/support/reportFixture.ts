@@ -92,6 +92,7 @@ export function sampleReport(over: Partial<Report> = {}): Report {
     })),
     drift: {
       since: "20260101T000000Z-00000000",
+      why: "the latest before it",
       causes: [
         { what: "kernel", before: "6.1.0", after: "6.1.1" },
         { what: "agent codex", before: "0.1.0" },
@@ -105,16 +106,18 @@ export function sampleReport(over: Partial<Report> = {}): Report {
               before: "absent",
               after: "reachable (connect)",
               why: "it opened",
+              causes: ["kernel"],
             },
             {
               id: "host-mount:/host",
               before: "reachable (read)",
               after: "reachable (read, write)",
               why: "gained write",
+              causes: [],
               approved: { why: "the build writes there until it has moved", until: "2026-12-31" },
             },
           ],
-          narrowed: [{ id: "env-secret:TOKEN", before: "reachable (read)", after: "absent", why: "it closed" }],
+          narrowed: [{ id: "env-secret:TOKEN", before: "reachable (read)", after: "absent", why: "it closed", causes: [] }],
           moved: [],
           unknown: [],
           unchanged: 40,
