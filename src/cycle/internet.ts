@@ -12,6 +12,7 @@ import type { Measurement } from "../probe/probe.ts";
 import type { Driver } from "../sandbox/sandbox.ts";
 import type { Declared } from "../stack/stack.ts";
 import type { Other } from "./faithful.ts";
+import type { Firewall } from "./firewall.ts";
 import type { Ground } from "./ground.ts";
 import type { Room } from "./rooms.ts";
 import type { Chosen } from "./targetDriver.ts";
@@ -33,7 +34,7 @@ export function planResolver(plan: TargetPlan, declared: Declared, driver: Drive
 export async function internetAround(
   ground: Ground,
   { sandbox }: Pick<Room, "sandbox">,
-  { declared, chosen }: { declared: Declared; chosen: Chosen },
+  { declared, chosen, isSigning }: { declared: Declared; chosen: Chosen; isSigning: boolean },
 ): Promise<Internet> {
   if (declared.network === "none") return { status: "none", reason: NOT_DECLARED };
   const internet = await openInternet({
@@ -43,6 +44,7 @@ export async function internetAround(
     isTool: chosen.isTool,
     isEngine: ["devcontainer", "compose", "docker-run"].includes(declared.kind),
     allowed: allowedNames(declared),
+    isSigning,
     busybox: join(ground.image.guest, "busybox"),
   });
   if (internet.status === "none") return internet;
@@ -83,21 +85,24 @@ export function isOutward(check: string): boolean {
 }
 
 /**
- * A container that may change its own network, and runs a command at its start that is not run here, may well be one that puts up
- * a firewall first. Pure.
+ * What a firewall of the sandbox's own leaves to be said. One that was not run may hold back whatever is open here; one that ended
+ * badly may stand in part, so that neither a way nor a refusal is the real one's. Pure.
  */
-export function widerOutwards({ capabilities, unrepeatable }: Declared): Other[] {
-  if (!capabilities.includes("CAP_NET_ADMIN")) return [];
-  const commands = unrepeatable
-    .filter(({ what }) => AT_START.test(what))
-    .map(({ what }) => what.split(" ")[0] ?? what);
-  if (commands.length === 0) return [];
-  const why = `${commands.join(", ")} is not run here, and may put up a firewall of its own (CAP_NET_ADMIN)`;
-  return OUTWARD.map((of) => ({ of, why }));
+export function othersByFirewall(firewall: Firewall): { narrower: Other[]; wider: Other[] } {
+  switch (firewall.status) {
+    case "none":
+    case "raised":
+      return { narrower: [], wider: [] };
+    case "unknown":
+      return { narrower: [], wider: outward(firewall.why) };
+    case "failed":
+      return { narrower: outward(firewall.why), wider: outward(firewall.why) };
+  }
 }
 
-const AT_START =
-  /(postStartCommand|postCreateCommand|onCreateCommand|updateContentCommand|postAttachCommand|post_start|entrypoint|command)\b/;
+function outward(why: string): Other[] {
+  return OUTWARD.map((of) => ({ of, why }));
+}
 
 /** Takes a measurement, and holds what it says of the network against what arrived at the sink. */
 export async function heldAgainstSink(
@@ -105,9 +110,10 @@ export async function heldAgainstSink(
   internet: Internet | undefined,
   probe: (network?: SimulatedInternet) => Promise<Measurement>,
   run: Parameters<typeof withPings>[2],
+  firewall: Firewall = { status: "none" },
 ): Promise<Measurement> {
   if (internet?.status !== "standing") return probe();
-  const network = internet.network();
+  const network = internet.network(firewall.status === "raised" ? firewall.asked : []);
   const before = await told(internet);
   const measured = await probe(network);
   if (measured.status === "refused") return measured;

@@ -12,6 +12,7 @@ import { lookFromOutside, outsideElsewhere } from "../probe/outside.ts";
 import { type Carrier, type Measurement, measure, OUR_MACHINERY, requestOf } from "../probe/probe.ts";
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
 import { faithful } from "./faithful.ts";
+import { type Firewall, firewallRun } from "./firewall.ts";
 import type { Ground } from "./ground.ts";
 import { hostRows } from "./hostRows.ts";
 import { heldAgainstSink, listeningIn } from "./internet.ts";
@@ -112,12 +113,17 @@ export async function measureRoom(ground: Ground, room: Joined): Promise<View> {
   return {
     report,
     observations: [...report.observations, ...outside.observations, ...listening.observations],
-    checks: [...report.checks, ...outside.checks, ...listening.checks],
+    checks: [
+      ...report.checks,
+      ...outside.checks,
+      ...listening.checks,
+      ...firewallRun(room.firewall ?? { status: "none" }),
+    ],
   };
 }
 
 /** A room, and what stands around it. */
-type Joined = Room & { internet?: Internet };
+type Joined = Room & { internet?: Internet; firewall?: Firewall };
 
 /** Stand-ins that the inside says it reached while nobody came to our end of them: the guest's word against what we saw. */
 function unheard(room: Room, report: ProbeReport): Observation[] {
@@ -157,7 +163,13 @@ export async function probeRoom(
     ours: [...OUR_MACHINERY, ...room.ours],
     host,
   });
-  return heldAgainstSink(room, room.internet, (network) => measure(carry, withNetwork(request, network)), run);
+  return heldAgainstSink(
+    room,
+    room.internet,
+    (network) => measure(carry, withNetwork(request, network)),
+    run,
+    room.firewall,
+  );
 }
 
 function withNetwork(request: ProbeRequest, network: SimulatedInternet | undefined): ProbeRequest {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import type { Gateway } from "../egress/egress.ts";
 import type { Internet } from "../probe/internet/internet.ts";
 import type { Clone, Declared } from "../stack/stack.ts";
+import { type Firewall, planFirewall, raiseOwn } from "./firewall.ts";
 import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
-import { internetAround, planResolver, RESOLVER_PATH, widerOutwards } from "./internet.ts";
+import { internetAround, othersByFirewall, planResolver, RESOLVER_PATH } from "./internet.ts";
 import { makeMountPoints } from "./mountPoints.ts";
 import { limitsOf, narrowTo } from "./narrower.ts";
 import { type Opening, open, type Room } from "./rooms.ts";
@@ -14,7 +15,13 @@ import { planTarget, type TargetPlan } from "./targetPlan.ts";
 import { mayRunThirdParty, type ThirdParty } from "./weakGround.ts";
 
 /** The agent's own sandbox rebuilt around the clone (targetPlan.ts), open and joined to the gateway. */
-export type Target = Room & { declared: Declared; plan: TargetPlan; thirdParty: ThirdParty; internet: Internet };
+export type Target = Room & {
+  declared: Declared;
+  plan: TargetPlan;
+  thirdParty: ThirdParty;
+  internet: Internet;
+  firewall: Firewall;
+};
 
 /**
  * `label` tells the rebuilt ones of one cycle apart; their stand-ins lie in a directory of that name. `isJoined` false: nothing
@@ -43,7 +50,6 @@ export async function openTarget(
   const plan = await planTarget({ declared, chosen, clone, directory, rootfs, onTouch });
   narrowTo(chosen.driver, plan);
   planResolver(plan, declared, chosen.driver, directory);
-  plan.wider.push(...widerOutwards(declared));
   const limits = limitsOf(declared, ground.config.limits, plan);
   const closeStandIns = async () => {
     for (const sentinel of plan.sentinels) sentinel.stop();
@@ -61,10 +67,17 @@ export async function openTarget(
       limits,
       ...(chosen.isTool ? asTool(declared) : {}),
     });
-    const internet = isJoined ? await joinInternet(ground, room, { declared, chosen }) : NOT_JOINED;
+    const own = planFirewall(declared, clone);
+    const isSigning = own.status === "script";
+    const internet = isJoined ? await joinInternet(ground, room, { declared, chosen, isSigning }) : NOT_JOINED;
+    const firewall = await joinFirewall(ground, room, { own, declared, clone, internet, directory });
+    const others = othersByFirewall(firewall);
+    plan.narrower.push(...others.narrower);
+    plan.wider.push(...others.wider);
     return {
       ...room,
       internet,
+      firewall,
       homePath: declared.homePath,
       workspacePath: declared.workspacePath,
       env: { HOME: declared.homePath, ...declared.env },
@@ -88,14 +101,20 @@ export async function openTarget(
 
 const NOT_JOINED: Internet = { status: "none", reason: "nothing outside this room is asked for" };
 
+type Open = Awaited<ReturnType<typeof open>>;
+
 /** Without it the room is still a room; but one that an error leaves half open is ended. */
-async function joinInternet(
-  ground: Ground,
-  room: Awaited<ReturnType<typeof open>>,
-  what: Parameters<typeof internetAround>[2],
-): Promise<Internet> {
+function joinInternet(ground: Ground, room: Open, what: Parameters<typeof internetAround>[2]): Promise<Internet> {
+  return orEnd(room, () => internetAround(ground, room, what));
+}
+
+function joinFirewall(ground: Ground, room: Open, what: Parameters<typeof raiseOwn>[2]): Promise<Firewall> {
+  return orEnd(room, () => raiseOwn(ground, room, what));
+}
+
+async function orEnd<T>(room: Open, work: () => Promise<T>): Promise<T> {
   try {
-    return await internetAround(ground, room, what);
+    return await work();
   } catch (thrown) {
     await room.end();
     throw thrown;

@@ -116,7 +116,16 @@ export type Declared = {
   limits: { memoryMiB?: number; cpus?: number; pids?: number };
   resources: DeclaredResource[];
   env: Record<string, string>;
+  /** In their order, where there are any. None of them runs in a target, but for a firewall that one puts up (cycle/firewall.ts). */
+  startCommands?: StartCommand[];
   unrepeatable: Unrepeatable[];
+};
+
+/** A simple command that the container runs when it starts; of a line of several each is one. */
+export type StartCommand = {
+  /** The key of the declaration, e.g. `postStartCommand`. */
+  name: string;
+  words: string[];
 };
 
 /**

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { faithful } from "../../src/cycle/faithful.ts";
-import { heldAgainstSink, planResolver, widerOutwards } from "../../src/cycle/internet.ts";
+import { heldAgainstSink, othersByFirewall, planResolver } from "../../src/cycle/internet.ts";
 import type { Room } from "../../src/cycle/rooms.ts";
 import type { TargetPlan } from "../../src/cycle/targetPlan.ts";
-import type { Observation, ProbeReport } from "../../src/guest/observation.ts";
 import { networkFor } from "../../src/probe/internet/addresses.ts";
 import type { Standing } from "../../src/probe/internet/internet.ts";
 import type { Driver } from "../../src/sandbox/sandbox.ts";
 import type { Declared } from "../../src/stack/stack.ts";
+import { observed, reportOf } from "../support/observed.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -44,39 +44,26 @@ test("a resolv.conf that the stack itself brings stays, and ours names the sink"
   expect(readFileSync(join(directory, "resolv.conf"), "utf8")).toMatch(/^nameserver 192\.0\.2\.1$/m);
 });
 
-test("a firewall that a start command might put up and that is not run makes what is open say nothing", () => {
-  const unrepeatable = [{ what: "postStartCommand", why: "it runs third-party code" }];
-  expect(widerOutwards(declared({ capabilities: [], unrepeatable }))).toEqual([]);
-  expect(widerOutwards(declared({ capabilities: ["CAP_NET_ADMIN"], unrepeatable: [] }))).toEqual([]);
-  const wider = widerOutwards(declared({ capabilities: ["CAP_NET_ADMIN"], unrepeatable }));
-  expect(wider.map(({ of }) => of)).toEqual(
-    expect.arrayContaining(["outbound-tcp", "dns-channel", "metadata-responder"]),
-  );
-  expect(wider[0]?.why).toContain("postStartCommand is not run here");
-});
-
-const row = (id: string, category: Observation["category"], verdict: Observation["verdict"]): Observation => ({
-  id,
-  category,
-  subject: id,
-  verdict,
-  access: verdict === "reachable" ? ["connect"] : [],
-  from: "target",
-  detail: "seen",
-});
-const reportOf = (...observations: Observation[]): ProbeReport => ({
-  version: 1,
-  from: "target",
-  boundary: "namespaces",
-  runtime: "",
-  durationMs: 1,
-  observations,
-  checks: [],
+test("of a firewall that was not run what is open says nothing, of one that ended badly nothing does, and of one that stands all", () => {
+  const why = "postStartCommand is not run here";
+  const names = (others: { of: string }[]) => others.map(({ of }) => of);
+  const unknown = othersByFirewall({ status: "unknown", why });
+  expect(names(unknown.wider)).toEqual(expect.arrayContaining(["outbound-tcp", "dns-channel", "metadata-responder"]));
+  expect(unknown.wider[0]?.why).toBe(why);
+  expect(unknown.narrower).toEqual([]);
+  const failed = othersByFirewall({ status: "failed", name: "x", why });
+  expect(names(failed.narrower)).toEqual(names(failed.wider));
+  expect(names(failed.wider)).toEqual(names(unknown.wider));
+  for (const firewall of [{ status: "none" }, { status: "raised", name: "x", asked: [] }] as const)
+    expect(othersByFirewall(firewall)).toEqual({ narrower: [], wider: [] });
 });
 
 test("a target with a network and no simulated one says nothing of it, an engine's port included, and says why", () => {
-  const rows = [row("outbound-tcp", "network", "absent"), row("engine-endpoint", "cross-boundary", "absent")];
-  const other = row("engine-socket:/x", "cross-boundary", "absent");
+  const rows = [
+    observed("outbound-tcp", "absent"),
+    observed("engine-endpoint", "absent", { category: "cross-boundary" }),
+  ];
+  const other = observed("engine-socket:/x", "absent", { category: "cross-boundary" });
   const report = reportOf(...rows, other);
   const view = { report, observations: report.observations, checks: [] };
   const plan = { narrower: [], wider: [] } as unknown as TargetPlan;
@@ -101,7 +88,7 @@ test("a sink that does not answer ends no cycle: what hangs on it is not measure
   const probe = () =>
     Promise.resolve({
       status: "measured",
-      report: reportOf(row("outbound-tcp:address:443", "network", "reachable")),
+      report: reportOf(observed("outbound-tcp:address:443", "reachable")),
     } as const);
   const dead = standing(() => Promise.reject(new Error("the sink has ended")));
   const measured = await heldAgainstSink(room, dead, probe, nobody);
@@ -118,6 +105,7 @@ test("an inside that claims what the sink never saw contradicts it", async () =>
     arrivals: [],
     connected: {},
     echoes: { ipv4: 0, ipv6: 0 },
+    names: {},
     isFull: false,
   } as const;
   let asked: unknown;
@@ -126,7 +114,7 @@ test("an inside that claims what the sink never saw contradicts it", async () =>
     standing(() => Promise.resolve({ ...silent, arrivals: [] })),
     (network) => {
       asked = network;
-      return Promise.resolve({ status: "measured", report: reportOf(row("data-flow:raw", "network", "reachable")) });
+      return Promise.resolve({ status: "measured", report: reportOf(observed("data-flow:raw", "reachable")) });
     },
     nobody,
   );

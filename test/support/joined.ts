@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { exec } from "../../src/base/exec.ts";
 import type { Observation, ProbeReport } from "../../src/guest/observation.ts";
 import { RESOLV_CONF } from "../../src/probe/internet/addresses.ts";
+import { type Raised, raiseFirewall } from "../../src/probe/internet/firewall.ts";
 import { type Internet, type OpenOptions, openInternet, type Standing } from "../../src/probe/internet/internet.ts";
 import { judge } from "../../src/probe/internet/judge.ts";
 import { type Runner, withPings } from "../../src/probe/internet/ping.ts";
@@ -29,8 +30,10 @@ export type Joined = {
   standing(): Standing;
   /** Runs a program in the sandbox's network namespace, as its root would. */
   inNetwork(...argv: [string, ...string[]]): Promise<void>;
+  /** Puts up a firewall of the sandbox's own, as a cycle does. */
+  raise(script: string, more?: { timeoutMs: number }): Promise<Raised>;
   /** By the probe inside and the sink outside. */
-  rows(env?: Record<string, string>): Promise<Map<string, Observation>>;
+  rows(env?: Record<string, string>, direct?: readonly string[]): Promise<Map<string, Observation>>;
   /** As `rows`, before anybody looked at the sink. */
   inside(env?: Record<string, string>): Promise<ProbeReport>;
   end(): Promise<void>;
@@ -67,7 +70,7 @@ export async function internetBed(): Promise<Bed> {
       timeoutMs: TRY_MS,
       ...more,
     });
-    return joined(sandbox, broker, internet);
+    return joined({ home, sandbox, broker, internet });
   };
   return {
     runDirectory: join(home, "run"),
@@ -77,7 +80,9 @@ export async function internetBed(): Promise<Bed> {
   };
 }
 
-function joined(sandbox: Sandbox, broker: ScratchBroker, internet: Internet): Joined {
+type Parts = Pick<Joined, "sandbox" | "broker" | "internet"> & { home: string };
+
+function joined({ home, sandbox, broker, internet }: Parts): Joined {
   const standing = (): Standing => {
     if (internet.status === "none") throw new Error(internet.reason);
     return internet;
@@ -112,9 +117,26 @@ function joined(sandbox: Sandbox, broker: ScratchBroker, internet: Internet): Jo
       const { code, stderr } = await exec(["nsenter", `--net=/proc/${sandbox.pid}/ns/net`, "--", ...argv]);
       if (code !== 0) throw new Error(`${argv.join(" ")}: ${stderr}`);
     },
-    async rows(env = {}) {
+    raise(text, more) {
+      const directory = mkdtempSync(join(home, "fw-"));
+      const source = join(directory, "init-firewall.sh");
+      writeFileSync(source, text);
+      const { authority } = standing();
+      return raiseFirewall({
+        sandbox: sandbox.name,
+        pid: sandbox.pid,
+        script: { source, path: "/usr/local/bin/init-firewall.sh", arguments: [] },
+        workspace: { source: directory, path: "/workspaces/demo" },
+        env: {},
+        directory: join(directory, "room"),
+        ...(authority === undefined ? {} : { authority }),
+        signal: new AbortController().signal,
+        ...more,
+      });
+    },
+    async rows(env = {}, direct = []) {
       const internet = standing();
-      const network = internet.network();
+      const network = internet.network(direct);
       const before = await internet.told();
       const report = await withPings(await probe(network, env), network, runner);
       const judged = judge(report, { network, before, after: await internet.told(), control: internet.control });

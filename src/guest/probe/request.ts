@@ -51,6 +51,8 @@ export type NetworkRequest = {
   foreignResolver6: string;
   /** Names that the stack's own policy lets through its proxy. */
   allowed: string[];
+  /** Names that the sandbox's own filter of addresses was made for: they are gone to without a proxy. */
+  direct: string[];
 };
 
 export const REQUEST_CHARACTERS_MAX = 256 * 1024;
@@ -96,6 +98,7 @@ function network(given: Record<string, unknown>): NetworkRequest {
     outside6: text("outside6"),
     foreignResolver6: text("foreignResolver6"),
     allowed: strings(given["allowed"] ?? [], "network.allowed"),
+    direct: strings(given["direct"] ?? [], "network.direct"),
   };
 }
 

@@ -33,10 +33,11 @@ const TRY_MS = 150;
 export function networkFor(options: {
   nonce: string;
   allowed: readonly string[];
+  direct?: readonly string[];
   timeoutMs?: number;
 }): SimulatedInternet {
   const { gateway, neighbour, outside, foreignResolver, outside6, foreignResolver6 } = ADDRESSES;
-  const { nonce, allowed, timeoutMs = TRY_MS } = options;
+  const { nonce, allowed, direct = [], timeoutMs = TRY_MS } = options;
   return {
     nonce,
     timeoutMs,
@@ -48,6 +49,7 @@ export function networkFor(options: {
     outside6,
     foreignResolver6,
     allowed: allowed.map(concrete).slice(0, ALLOWED_MAX),
+    direct: direct.slice(0, ALLOWED_MAX),
   };
 }
 

@@ -1,5 +1,3 @@
-import { SINK_ADDRESS } from "../../guest/probe/network/try.ts";
-
 /** One question of a DNS message (RFC 1035, 4.1). Undefined for anything else: the sink then stays silent. */
 export type Question = { name: string; type: number; end: number };
 
@@ -27,9 +25,11 @@ export function questionOf(message: Buffer): Question | undefined {
   return { name: labels.join(".").toLowerCase().slice(0, 255), type: message.readUInt16BE(at), end: at + 4 };
 }
 
-/** Every name is there and leads to the sink; `text` is the answer to a question for text. */
-export function answerTo(message: Buffer, { type, end }: Question, text: string): Buffer {
-  const data = dataOf(type, text);
+/** Every name is there and leads to the sink, by an address of version 4; `text` is the answer to a question for text. */
+export type Answer = { address: string; text: string };
+
+export function answerTo(message: Buffer, { type, end }: Question, answer: Answer): Buffer {
+  const data = dataOf(type, answer);
   const header = Buffer.alloc(HEADER_BYTES);
   message.copy(header, 0, 0, 2);
   // An answer, with authority; recursion is available when it was wanted.
@@ -48,10 +48,10 @@ export function answerTo(message: Buffer, { type, end }: Question, text: string)
   return Buffer.concat([header, question, record, data]);
 }
 
-function dataOf(type: number, text: string): Buffer | undefined {
+function dataOf(type: number, { address, text }: Answer): Buffer | undefined {
   switch (type) {
     case A:
-      return Buffer.from(SINK_ADDRESS.split(".").map(Number));
+      return Buffer.from(address.split(".").map(Number));
     case AAAA:
       // None: whoever wants to try IPv6 does so by address.
       return undefined;

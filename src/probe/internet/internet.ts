@@ -29,8 +29,10 @@ export type Standing = {
   hasIpv6: boolean;
   /** Whether a line from the target's namespace arrived before anything ran in it: the positive control of its denials. */
   control: { isHeld: boolean; evidence: string };
-  /** For one measurement, with a nonce of its own. */
-  network(): SimulatedInternet;
+  /** PEM, where it was asked for. */
+  authority?: string;
+  /** For one measurement, with a nonce of its own; `direct` are names that a filter inside was made for. */
+  network(direct?: readonly string[]): SimulatedInternet;
   told(): Promise<Told>;
   /** Which of these ports of the target answer to a neighbour. */
   dial(ports: readonly number[]): Promise<number[]>;
@@ -50,6 +52,8 @@ export type OpenOptions = {
   isEngine: boolean;
   /** Names that the stack's own policy lets through. */
   allowed: readonly string[];
+  /** The sink is to speak TLS, too, for programs other than the probe. */
+  isSigning?: boolean;
   /** A static busybox on the host. */
   busybox: string;
   /** Of one attempt; a default that suits the probe when left out. */
@@ -80,17 +84,19 @@ async function standing(sink: Sink, options: OpenOptions): Promise<Standing> {
   const joined = await join({ sinkPid: sink.process.pid, targetPid, isEngine });
   if (joined.status === "refused") throw new Error(joined.reason);
   const { hasIpv6 } = joined;
-  const network = () =>
+  const network = (direct: readonly string[] = []) =>
     networkFor({
       nonce: randomBytes(16).toString("hex"),
       allowed,
+      direct,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-  await sink.listen(placesOf(network(), hasIpv6));
+  const authority = await sink.listen({ ...placesOf(network(), hasIpv6), isSigning: options.isSigning === true });
   return {
     status: "standing",
     process: sink.process,
     hasIpv6,
+    ...(authority === undefined ? {} : { authority }),
     control: await controlOf(sink, { targetPid, busybox: options.busybox, nonce: network().nonce }),
     network,
     told: () => sink.told(),
@@ -102,7 +108,7 @@ async function standing(sink: Sink, options: OpenOptions): Promise<Standing> {
 /** A proxy's usual ports beside those that are tried: where one is declared that is not here, the sink stands in its place. */
 const PROXY_PORTS = [3128, 8888, 1080];
 
-function placesOf(network: SimulatedInternet, hasIpv6: boolean): Parameters<Sink["listen"]>[0] {
+function placesOf(network: SimulatedInternet, hasIpv6: boolean): Omit<Parameters<Sink["listen"]>[0], "isSigning"> {
   const tries = everyTry(network);
   const tcp = tries.filter(({ way }) => way === "tcp" || way === "proxy").map(({ port }) => port);
   const udp = tries

@@ -124,9 +124,9 @@ function hasEchoed({ host }: Try, before: Evidence["before"], after: Evidence["a
   return host.includes(":") ? after.echoes.ipv6 > before.echoes.ipv6 : after.echoes.ipv4 > before.echoes.ipv4;
 }
 
-/** Names lead to an address of the sink's, which stands for many: only of an address it can be said. */
+/** A name stands for the address that the sink gave it. */
 function isTaken({ way, host, port }: Try, { before, after }: Evidence): boolean {
-  const place = `${host} ${port}`;
+  const place = `${after.names[host] ?? host} ${port}`;
   return way === "tcp" && (after.connected[place] ?? 0) > (before.connected[place] ?? 0);
 }
 

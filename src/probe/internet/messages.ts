@@ -17,7 +17,8 @@ export type Arrival = z.infer<typeof Arrival>;
 export const FromSink = z.discriminatedUnion("type", [
   /** Its namespace is made. */
   z.strictObject({ type: z.literal("up") }),
-  z.strictObject({ type: z.literal("ready") }),
+  /** `authority` in PEM, where it was to sign for names. */
+  z.strictObject({ type: z.literal("ready"), authority: z.string().max(4_000).optional() }),
   z.strictObject({ type: z.literal("failed"), message: z.string().max(400) }),
   z.strictObject({
     type: z.literal("arrivals"),
@@ -27,6 +28,8 @@ export const FromSink = z.discriminatedUnion("type", [
     connected: z.record(z.string().max(80), z.int()),
     /** Echo requests that the kernel has answered since it began. */
     echoes: z.strictObject({ ipv4: z.int(), ipv6: z.int() }),
+    /** Every name that was asked for without a token, and the address it was given, which is its own. */
+    names: z.record(z.string().max(255), z.string().max(40)),
     /** More came than is kept. */
     isFull: z.boolean(),
   }),
@@ -42,6 +45,8 @@ export const ToSink = z.discriminatedUnion("type", [
     tcp: z.array(z.int()),
     udp: z.array(z.strictObject({ host: z.string(), port: z.int() })),
     metadata: z.array(z.string()),
+    /** Speak TLS as well, under an authority made for it. */
+    isSigning: z.boolean(),
   }),
   z.strictObject({ type: z.literal("tell"), id: z.int() }),
   /** Connect to these ports of the target, from where a neighbour stands. */

@@ -9,7 +9,8 @@ import { FromSink, type Told, type ToSink } from "./messages.ts";
 /** CONTROL's end of the sink's process. */
 export type Sink = {
   readonly process: ProcessId;
-  listen(what: Omit<Extract<ToSink, { type: "listen" }>, "type">): Promise<void>;
+  /** Gives the certificate of the authority that signs for its names, where it was asked to. */
+  listen(what: Omit<Extract<ToSink, { type: "listen" }>, "type">): Promise<string | undefined>;
   /** What arrived since it began. Rejects when it does not answer: nobody then knows what arrived. */
   told(): Promise<Told>;
   /** Which of these ports answer at the target to one who stands at `from`. */
@@ -60,6 +61,7 @@ export async function startSink(sandbox: string): Promise<Sink> {
         (said) => said.type === "ready" || said.type === "failed",
       );
       if (answer.type === "failed") throw new Error(`the sink cannot listen: ${answer.message}`);
+      return answer.type === "ready" ? answer.authority : undefined;
     },
     async told() {
       const number = nextId();

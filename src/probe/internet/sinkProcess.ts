@@ -1,7 +1,10 @@
 import { connect } from "node:net";
+import { systemClock } from "../../base/clock.ts";
+import { createAuthority } from "../../egress/tunnel/authority.ts";
 import { type FromSink, ToSink } from "./messages.ts";
 import { newRecord } from "./sinkRecord.ts";
 import { serveTcp, serveUdp } from "./sinkServe.ts";
+import { withinTls } from "./sinkTls.ts";
 
 /**
  * The sink: a process in a network namespace of its own, from which no way leads to the machine's. Started by sink.ts, with
@@ -17,7 +20,7 @@ process.on("message", (raw) => {
   switch (message.type) {
     case "listen":
       void listen(message).then(
-        () => tell({ type: "ready" }),
+        (authority) => tell(authority === undefined ? { type: "ready" } : { type: "ready", authority }),
         (thrown: unknown) => tell({ type: "failed", message: String(thrown).slice(0, 400) }),
       );
       return;
@@ -38,16 +41,23 @@ function tell(message: FromSink): void {
   process.send?.(message);
 }
 
-/** As root, because low ports are root's; from then on as nobody, because everything that is said to it is foreign. */
-async function listen({ tcp, udp, metadata }: Extract<ToSink, { type: "listen" }>): Promise<void> {
-  const places = new Set(metadata);
+/**
+ * As root, because low ports are root's; from then on as nobody, because everything that is said to it is foreign. Gives the
+ * certificate of whoever signs for its names, where somebody does.
+ */
+async function listen(asked: Extract<ToSink, { type: "listen" }>): Promise<string | undefined> {
+  const { tcp, udp, isSigning } = asked;
+  const authority = isSigning ? await createAuthority(systemClock) : undefined;
+  const within = authority === undefined ? undefined : withinTls(authority);
+  const listening = { metadata: new Set(asked.metadata), record, within };
   await Promise.all([
-    ...tcp.map((port) => serveTcp(port, places, record)),
+    ...tcp.map((port) => serveTcp(port, listening)),
     ...udp.map(({ host, port }) => serveUdp(host, port, record)),
   ]);
   process.setgroups?.([]);
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
+  return authority?.certificate;
 }
 
 const NOBODY = 65_534;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { TOKEN } from "../../guest/probe/network/try.ts";
 import type { Arrival, Told } from "./messages.ts";
+import { type Names, newNames } from "./names.ts";
 
 const ARRIVALS_MAX = 2_000;
 
@@ -9,12 +10,14 @@ export type SinkRecord = {
   /** Keeps what holds a token, and returns the token. */
   take(text: string, of: Omit<Arrival, "token">): string | undefined;
   connected(host: string, port: number): void;
+  addressOf: Names["addressOf"];
   tell(): Omit<Told, "type" | "id">;
 };
 
 export function newRecord(): SinkRecord {
   const arrivals = new Map<string, Arrival>();
   const connections = new Map<string, number>();
+  const names = newNames();
   let isFull = false;
   const isRoom = (size: number): boolean => {
     if (size >= ARRIVALS_MAX) isFull = true;
@@ -33,10 +36,12 @@ export function newRecord(): SinkRecord {
       const count = connections.get(place);
       if (count !== undefined || isRoom(connections.size)) connections.set(place, (count ?? 0) + 1);
     },
+    addressOf: names.addressOf,
     tell: () => ({
       arrivals: [...arrivals.values()],
       connected: Object.fromEntries(connections),
       echoes: echoes(),
+      names: names.tell(),
       isFull,
     }),
   };

@@ -6,6 +6,7 @@ import type { Directive } from "./directive.ts";
 import type { Draft, Source } from "./draft.ts";
 import { cpusOf, mebibytesOf, pidsOf } from "./limits.ts";
 import { mountOf, resourceOf, volumeOf, type WrittenMount } from "./mounts.ts";
+import { startCommandsOf } from "./startCommands.ts";
 import { unmarked } from "./variables.ts";
 import { HOST_VALUE, whyNot } from "./whyNot.ts";
 
@@ -15,6 +16,7 @@ export function applyDirective(draft: Draft, from: Source, directive: Directive)
   const row: Row = (why, what = label(directive), unread) =>
     void draft.unrepeatable.push(unread === undefined ? { what, why } : { what, why, unread });
   const declaredAt = `${from.file}#${place}`;
+  draft.startCommands.push(...startCommandsOf(name, value));
   switch (name) {
     case "env":
       return applyEnv(draft, from, directive, row);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { Roots } from "../reader.ts";
-import type { Declared, DeclaredResource, Loosened } from "../stack.ts";
+import type { Declared, DeclaredResource, Loosened, StartCommand } from "../stack.ts";
 import { capabilitiesLeft } from "./capabilities.ts";
 import { userOf } from "./user.ts";
 
@@ -17,6 +17,7 @@ export type Draft = Pick<
   | "runtime"
   | "isMachineRoot"
 > & {
+  startCommands: StartCommand[];
   added: string[];
   dropped: string[];
   loosened: Set<Loosened>;
@@ -53,6 +54,7 @@ export function newDraft(): Draft {
     limits: {},
     env: {},
     resources: [],
+    startCommands: [],
     unrepeatable: [],
   };
 }
@@ -91,6 +93,7 @@ export function finishContainer(
     limits: draft.limits,
     resources: draft.resources,
     env: draft.env,
+    ...(draft.startCommands.length === 0 ? {} : { startCommands: draft.startCommands }),
     unrepeatable: draft.unrepeatable,
   };
 }

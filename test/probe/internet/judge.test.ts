@@ -1,33 +1,13 @@
 import { expect, test } from "vitest";
-import type { Observation, ProbeReport } from "../../../src/guest/observation.ts";
+import type { Observation } from "../../../src/guest/observation.ts";
 import { tokenOf } from "../../../src/guest/probe/network/try.ts";
 import { networkFor } from "../../../src/probe/internet/addresses.ts";
 import { type Evidence, judge, SINK_CONTROL, unjudged } from "../../../src/probe/internet/judge.ts";
 import type { Arrival } from "../../../src/probe/internet/messages.ts";
+import { reportOf, observed as row } from "../../support/observed.ts";
 
 const NETWORK = networkFor({ nonce: "00ff", allowed: [] });
 const TRY = "outbound-tcp:address:443";
-
-const row = (id: string, verdict: Observation["verdict"], detail = "as seen inside"): Observation => ({
-  id,
-  category: "network",
-  subject: id,
-  verdict,
-  access: verdict === "reachable" ? ["connect"] : [],
-  from: "target",
-  ...(verdict === "denied" ? { control: "control:connect" } : {}),
-  detail,
-});
-
-const reportOf = (...observations: Observation[]): ProbeReport => ({
-  version: 1,
-  from: "target",
-  boundary: "namespaces",
-  runtime: "",
-  durationMs: 1,
-  observations,
-  checks: [],
-});
 
 const arrival = (id: string, of: Partial<Arrival> = {}): Arrival => ({
   token: tokenOf(NETWORK.nonce, id),
@@ -39,7 +19,7 @@ const arrival = (id: string, of: Partial<Arrival> = {}): Arrival => ({
 });
 
 function judged(one: Observation, evidence: Partial<Evidence["after"]>, more: Partial<Evidence> = {}): Observation {
-  const nothing = { arrivals: [], connected: {}, echoes: { ipv4: 0, ipv6: 0 }, isFull: false };
+  const nothing = { arrivals: [], connected: {}, echoes: { ipv4: 0, ipv6: 0 }, names: {}, isFull: false };
   const report = judge(reportOf(one), {
     network: NETWORK,
     before: nothing,

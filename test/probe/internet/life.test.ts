@@ -104,13 +104,15 @@ test("one that ended is said to have ended, and ending it twice is once", async 
   await sink.end();
   await sink.end();
   await expect(sink.told()).rejects.toThrow("the sink has ended");
-  await expect(sink.listen({ tcp: [], udp: [], metadata: [] })).rejects.toThrow("the sink has ended");
+  await expect(sink.listen({ tcp: [], udp: [], metadata: [], isSigning: false })).rejects.toThrow(
+    "the sink has ended",
+  );
 });
 
 test("what it cannot listen on is said, and not taken for a silence", async () => {
   const sink = await sinkOf(`wd-${cycle}-target-3`);
-  await expect(sink.listen({ tcp: [], udp: [{ host: "2001:db8::99", port: 53 }], metadata: [] })).rejects.toThrow(
-    /cannot listen.*EADDRNOTAVAIL/,
-  );
+  await expect(
+    sink.listen({ tcp: [], udp: [{ host: "2001:db8::99", port: 53 }], metadata: [], isSigning: false }),
+  ).rejects.toThrow(/cannot listen.*EADDRNOTAVAIL/);
   await sink.end();
 });

@@ -1,4 +1,5 @@
 import type { Check } from "../probe.ts";
+import { named } from "../row.ts";
 import { seenBy } from "./tried.ts";
 import type { SimulatedInternet, Try } from "./try.ts";
 
@@ -12,11 +13,11 @@ export const outboundTcp: Check = {
   run: (context) => seenBy(context, "outbound-tcp", outboundTcpTries),
 };
 
-/** Web, remote shell, mail, and a port that nobody has a name for. */
-const PORTS = [80, 443, 22, 25, 8443];
+/** Web, remote shell, mail, names over TCP and over TLS, and a port that nobody has a name for. */
+const PORTS = [80, 443, 22, 25, 53, 853, 8443];
 const PRIVATE = ["10.20.30.40", "172.20.30.40", "192.168.30.40"];
 
-export function outboundTcpTries({ outside }: SimulatedInternet): Try[] {
+export function outboundTcpTries({ outside, direct }: SimulatedInternet): Try[] {
   const raw = PORTS.map((port): Try => {
     const subject = `port ${port} of an address on the internet`;
     return { id: `outbound-tcp:address:${port}`, subject, way: "tcp", host: outside, port };
@@ -32,5 +33,14 @@ export function outboundTcpTries({ outside }: SimulatedInternet): Try[] {
     host: "outside.example",
     port: 443,
   };
-  return [...raw, name, ...local];
+  const own = direct.map(
+    (host): Try => ({
+      id: `outbound-tcp:asked:${named(host)}`,
+      subject: `port 443 of ${host}, which the sandbox's own filter asked for`,
+      way: "tcp",
+      host,
+      port: 443,
+    }),
+  );
+  return [...raw, name, ...local, ...own];
 }

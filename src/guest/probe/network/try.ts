@@ -37,7 +37,7 @@ export function proofOf(token: string): string {
   return `weakdoor-sink ${createHash("sha256").update(`seen ${token}`).digest("hex").slice(0, 24)}`;
 }
 
-/** Every name has this address in the simulated internet (RFC 5737, a range for documentation). */
+/** Every name that carries a token has this address in the simulated internet (RFC 5737, a range for documentation). */
 export const SINK_ADDRESS = "198.51.100.80";
 
 export const TOKEN = /wd[0-9a-f]{24}/;
