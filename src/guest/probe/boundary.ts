@@ -28,6 +28,7 @@ type Signs = {
   request: ProbeRequest;
   bootId: string | undefined;
   version: string | undefined;
+  isLandlocked: boolean;
 };
 
 /** Named before anything else is read, strongest sign first. `unknown` when the kernel's tables are hidden. */
@@ -40,6 +41,7 @@ export function nameBoundary(signs: Signs): SyscallBoundary {
   if (hostBootId !== undefined && signs.bootId !== undefined && hostBootId !== signs.bootId) return "microvm";
   if (signs.status === undefined) return "unknown";
   if (signs.status.get("Seccomp") === "2") return "seccomp";
+  if (signs.isLandlocked) return "landlock";
   const isApart = Object.entries(signs.namespaces).some(([kind, inode]) => {
     const host = signs.request.host.namespaces[kind] ?? INITIAL_NAMESPACES[kind];
     return host !== undefined && host !== inode;

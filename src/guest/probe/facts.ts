@@ -1,6 +1,7 @@
 import type { SyscallBoundary } from "../observation.ts";
 import { nameBoundary, nameRuntime } from "./boundary.ts";
 import type { Ground } from "./ground.ts";
+import { isLandlocked } from "./landlock.ts";
 import { type MountLine, parseMountinfo } from "./mounts.ts";
 import type { ProbeRequest } from "./request.ts";
 
@@ -8,6 +9,10 @@ import type { ProbeRequest } from "./request.ts";
 export type Facts = {
   boundary: SyscallBoundary;
   runtime: string;
+  /** True when Landlock, or a module like it that shows no label, refuses what permissions grant (landlock.ts). */
+  isLandlocked: boolean;
+  /** True when the mount of /proc hides other users' processes (proc(5), hidepid). */
+  hidesProcesses: boolean;
   /** /proc/self/status by key. */
   status: ReadonlyMap<string, string> | undefined;
   /** /proc/self/mountinfo in the kernel's order. */
@@ -38,6 +43,9 @@ export async function gatherFacts(
   const namespaces = await readNamespaces(ground);
   const bootId = await ground.table("/proc/sys/kernel/random/boot_id");
   const version = await ground.table("/proc/version");
+  const label = await ground.table("/proc/self/attr/current", 512);
+  const isLabelled = label.status === "answered" && isConfiningLabel(label.value);
+  const isClosed = !isLabelled && (await isLandlocked(ground));
   const boundary = nameBoundary({
     status: statusMap,
     mounts,
@@ -45,10 +53,13 @@ export async function gatherFacts(
     request,
     bootId: bootId.status === "answered" ? bootId.value.trim() : undefined,
     version: version.status === "answered" ? version.value : undefined,
+    isLandlocked: isClosed,
   });
   return {
     boundary,
     runtime: await nameRuntime(ground, boundary, environment),
+    isLandlocked: isClosed,
+    hidesProcesses: (mounts ?? []).some((mount) => mount.path === "/proc" && HIDING.test(mount.superOptions)),
     status: statusMap,
     mounts,
     namespaces,
@@ -56,6 +67,15 @@ export async function gatherFacts(
     home: request.home ?? absolute(environment["HOME"]),
     workspace: request.workspace,
   };
+}
+
+/** Numbers until Linux 5.8, names since. */
+const HIDING = /(?:^|,)hidepid=(?:[124]|noaccess|invisible|ptraceable)(?:,|$)/;
+
+/** Of /proc/self/attr/current: the name of a policy, and not that there is none (apparmor(7), SELinux's unconfined domains). */
+export function isConfiningLabel(label: string): boolean {
+  const name = label.replaceAll("\0", "").trim();
+  return name !== "" && !/^unconfined\b|:unconfined_t:/.test(name);
 }
 
 export function parseStatus(text: string): Map<string, string> {

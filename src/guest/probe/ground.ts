@@ -1,13 +1,18 @@
 import { constants } from "node:fs";
-import { access, lstat, open, opendir, readlink, stat } from "node:fs/promises";
+import { access, lstat, open, opendir, readlink, stat, statfs } from "node:fs/promises";
 import { connect } from "node:net";
+import { dirname } from "node:path";
 
 /**
  * The ground the probe stands on: every question it can put to the kernel, and no other. All of them are harmless. A
- * refusal is a value with its errno; only what is no answer of the kernel at all is thrown.
+ * refusal is a value with its errno, or with the reason why the answer would not be the kernel's; only what is no answer at
+ * all is thrown.
  */
 export type Ground = {
-  /** A table that the kernel makes (below /proc or /sys) or a public setting; never a file of a person. At most `bytesMax`. */
+  /**
+   * A table that the kernel makes (below /proc or /sys) or a public setting; never a file of a person. At most `bytesMax`.
+   * Refused with NOT_THE_KERNELS when something else lies where the kernel's own should.
+   */
   table(path: string, bytesMax?: number): Promise<Asked<string>>;
   link(path: string): Promise<Asked<string>>;
   /** Follows links. */
@@ -17,8 +22,8 @@ export type Ground = {
   access(path: string, mode: "read" | "write" | "execute"): Promise<Asked<true>>;
   /** At most `max` entries, by name. */
   list(path: string, max: number): Promise<Asked<{ entries: Entry[]; isWhole: boolean }>>;
-  /** Opens for reading and closes, reading nothing. For kernel files whose permission is decided at open. */
-  opens(path: string): Promise<Asked<true>>;
+  /** Opens and closes, reading and writing nothing. For files of the kernel whose permission is decided at open. */
+  opens(path: string, mode?: "read" | "write"): Promise<Asked<true>>;
   /** Connects and closes, saying nothing. ETIMEDOUT when there was no answer in time. */
   connect(target: SocketPlace): Promise<Asked<true>>;
   /** Signal 0: the kernel looks whether this process might signal that one, and sends nothing (kill(2)). `pid` above 0. */
@@ -36,8 +41,8 @@ const TABLE_BYTES_MAX = 256 * 1024;
 const CONNECT_MS_MAX = 250;
 
 export const kernel: Ground = {
-  table: (path, bytesMax = TABLE_BYTES_MAX) => ask(() => readTable(path, bytesMax)),
-  link: (path) => ask(() => readlink(path)),
+  table: (path, bytesMax = TABLE_BYTES_MAX) => ofTheKernel(path, path, () => readTable(path, bytesMax)),
+  link: (path) => ofTheKernel(path, dirname(path), () => readlink(path)),
   stat: (path) => ask(async () => thing(await stat(path))),
   lstat: (path) => ask(async () => thing(await lstat(path))),
   access: (path, mode) =>
@@ -45,10 +50,10 @@ export const kernel: Ground = {
       await access(path, ACCESS[mode]);
       return true as const;
     }),
-  list: (path, max) => ask(() => list(path, max)),
-  opens: (path) =>
+  list: (path, max) => ofTheKernel(path, path, () => list(path, max)),
+  opens: (path, mode = "read") =>
     ask(async () => {
-      const file = await open(path, OPEN_QUIETLY);
+      const file = await open(path, (mode === "read" ? constants.O_RDONLY : constants.O_WRONLY) | QUIETLY);
       await file.close();
       return true as const;
     }),
@@ -65,10 +70,10 @@ export const kernel: Ground = {
 const ACCESS = { read: constants.R_OK, write: constants.W_OK, execute: constants.X_OK } as const;
 
 /** A FIFO without a writer must not hold us, and a terminal must not become ours. */
-const OPEN_QUIETLY = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+const QUIETLY = constants.O_NONBLOCK | constants.O_NOCTTY;
 
 async function readTable(path: string, bytesMax: number): Promise<string> {
-  const file = await open(path, OPEN_QUIETLY);
+  const file = await open(path, constants.O_RDONLY | QUIETLY);
   try {
     const buffer = Buffer.alloc(bytesMax);
     let length = 0;
@@ -99,6 +104,23 @@ async function list(path: string, max: number): Promise<{ entries: Entry[]; isWh
 
 function sorted(entries: Entry[]): Entry[] {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** In place of an errno. */
+export const NOT_THE_KERNELS = "another file lies in the place of the kernel's";
+
+/** What the probe takes the kernel's word from. Others are masked or emulated by runtimes, and that is a row of its own. */
+const TAKEN_ON_TRUST = /^\/proc(?:\/(?:self|net|sys|version|[12])(?:\/|$)|$)/;
+/** include/uapi/linux/magic.h, PROC_SUPER_MAGIC. */
+const PROC = 0x9fa0;
+
+/** `at`: what must lie on procfs for the answer to be the kernel's. A file mounted there, or a whole directory, may say anything. */
+async function ofTheKernel<T>(path: string, at: string, question: () => Promise<T>): Promise<Asked<T>> {
+  if (!TAKEN_ON_TRUST.test(path)) return ask(question);
+  const system = await ask(() => statfs(at));
+  // gVisor tells it of the mount and of no file in it.
+  if (system.status === "refused") return system.errno === "ENOSYS" ? ask(question) : system;
+  return system.value.type === PROC ? ask(question) : { status: "refused", errno: NOT_THE_KERNELS };
 }
 
 type Kinded = {

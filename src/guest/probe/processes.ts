@@ -1,5 +1,6 @@
 import { parseStatus } from "./facts.ts";
-import type { Context } from "./probe.ts";
+import type { Context, Row } from "./probe.ts";
+import { absent, notMeasured } from "./row.ts";
 
 /**
  * Processes besides this one, by what they are to it. Their numbers and names change from run to run, so a row is about
@@ -27,6 +28,12 @@ export async function visibleProcesses(context: Context): Promise<Visible> {
     .filter((pid) => pid !== String(process.pid))
     .map((pid) => ({ pid, kind: kindOf(pid, ancestors) }));
   return { status: "seen", processes, isWhole: listed.value.isWhole && pids.length <= PROCESSES_MAX };
+}
+
+/** For a kind of which no process is in the table: that says nothing where the table leaves other users' out. */
+export function noneOf({ facts }: Context, id: string, subject: string, detail: string): Row {
+  if (facts.hidesProcesses) return notMeasured(id, subject, "/proc hides other users' processes (hidepid)");
+  return absent(id, subject, detail);
 }
 
 /** Where the sandbox's owner may say that the process is of its machinery. */

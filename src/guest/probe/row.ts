@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Access } from "../observation.ts";
+import { NOT_THE_KERNELS } from "./ground.ts";
+import { LANDLOCKED } from "./landlock.ts";
 import type { Row } from "./probe.ts";
 
 /** The positive controls, one for each kind of question; rows of the check `control`. */
@@ -16,7 +18,9 @@ export function reachable(id: string, subject: string, access: Access[], detail:
   return { id, subject, verdict: "reachable", access, detail, ...at(place) };
 }
 
+/** A refusal that nobody made is none: what could not be asked is said instead. */
 export function denied(id: string, subject: string, control: Control, detail: string, place?: string): Row {
+  if ([LANDLOCKED, NOT_THE_KERNELS].some((why) => detail.includes(why))) return notMeasured(id, subject, detail);
   return { id, subject, verdict: "denied", access: [], control, detail, ...at(place) };
 }
 

@@ -7,6 +7,7 @@ import { gatherFacts } from "./facts.ts";
 import { inheritedDescriptor } from "./filesystem/inherited-descriptor.ts";
 import { finish } from "./finish.ts";
 import { type Ground, kernel } from "./ground.ts";
+import { underLandlock } from "./landlock.ts";
 import { everyTry } from "./network/everyTry.ts";
 import { loopbackListener } from "./network/loopback-listener.ts";
 import { tryAll } from "./network/tried.ts";
@@ -36,7 +37,7 @@ export async function runProbe(input: Input): Promise<Answer> {
   const facts = await gatherFacts(ground, input.request, input.environment);
   const context: Context = {
     request: input.request,
-    ground,
+    ground: facts.isLandlocked ? underLandlock(ground) : ground,
     facts,
     environment: input.environment,
   };

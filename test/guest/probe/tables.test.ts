@@ -46,11 +46,20 @@ test.each([
   ["gvisor", { version: "Linux version 4.4.0 #1 SMP Sun Jan 10 15:06:54 PST 2016" }],
   ["microvm", { bootId: "b", request: parseRequest('{"vantage":"lab","host":{"bootId":"a"}}') }],
   ["seccomp", { status: new Map([["Seccomp", "2"]]) }],
+  ["seccomp", { status: new Map([["Seccomp", "2"]]), isLandlocked: true }],
+  ["landlock", { status: new Map([["Seccomp", "0"]]), isLandlocked: true }],
   ["namespaces", { status: new Map([["Seccomp", "0"]]), namespaces: { pid: "4026532000" } }],
   ["none", { status: new Map([["Seccomp", "0"]]), namespaces: { pid: "4026531836" } }],
   ["unknown", {}],
 ] as const)("the boundary is named %s by its sign", (expected, signs) => {
-  const nothing = { status: undefined, mounts: undefined, namespaces: {}, bootId: undefined, version: "Linux 6.1" };
+  const nothing = {
+    status: undefined,
+    mounts: undefined,
+    namespaces: {},
+    bootId: undefined,
+    version: "Linux 6.1",
+    isLandlocked: false,
+  };
   expect(nameBoundary({ ...nothing, request: parseRequest('{"vantage":"lab"}'), ...signs })).toBe(expected);
 });
 

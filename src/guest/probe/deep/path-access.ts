@@ -1,4 +1,5 @@
 import type { Access } from "../../observation.ts";
+import { LANDLOCKED } from "../landlock.ts";
 import { byPath, isHostBacked, type MountLine } from "../mounts.ts";
 import { showPath } from "../paths.ts";
 import type { Check, Context, Row } from "../probe.ts";
@@ -22,11 +23,13 @@ export const pathAccess: Check = {
   category: "filesystem",
   why: "A list of known places never names the one place that was opened by mistake; a map of all of them does.",
   misses:
-    "Access lists, the immutable attribute and Landlock: paths of one owner, group and mode on one mount are asked for " +
+    "Access lists and the immutable attribute; under Landlock it is not asked. Paths of one owner, group and mode on one mount are asked for " +
     "once. Files are not opened, links not followed, the kernel's own file systems and those of other machines not walked.",
   source: "access(2); path_resolution(7)",
   bounds: { rows: ROWS_MAX, timeoutMs: MS_MAX + 10_000 },
   async run(context) {
+    if (context.facts.isLandlocked)
+      return { rows: [notMeasured("path-access", "every path of every mount", LANDLOCKED)] };
     const bounds: Bounds = {
       deadlineMs: performance.now() + MS_MAX,
       nowMs: () => performance.now(),

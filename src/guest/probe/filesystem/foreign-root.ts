@@ -1,6 +1,6 @@
 import type { Check, Context, Row } from "../probe.ts";
-import { PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
-import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
+import { noneOf, PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
+import { CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
 
 const SUBJECT: Record<ProcessKind, string> = {
   init: "the root directory of process 1",
@@ -31,7 +31,8 @@ export const foreignRoot: Check = {
     }
     const rows = PROCESS_KINDS.map(
       (kind) =>
-        found.get(kind) ?? absent(`foreign-root:${kind}`, SUBJECT[kind], "none with a root of its own is visible"),
+        found.get(kind) ??
+        noneOf(context, `foreign-root:${kind}`, SUBJECT[kind], "none with a root of its own is visible"),
     );
     return seen.isWhole ? { rows } : { rows, fellShort: `only ${PROCESSES_MAX} processes were asked` };
   },

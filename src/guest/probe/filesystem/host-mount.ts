@@ -43,12 +43,15 @@ async function holdsFiles({ path }: MountLine, { ground }: Context): Promise<boo
 
 async function ask(context: Context, line: MountLine): Promise<Row> {
   const shown = showPath(context, line.path);
+  const id = `host-mount:${named(shown)}`;
+  if (context.facts.isLandlocked && (await context.ground.list(line.path, 1)).status === "refused")
+    return notMeasured(id, shown, "mounted; Landlock is in force and does not let it be listed");
   const isWritable = !line.isReadOnly && (await context.ground.access(line.path, "write")).status === "answered";
   const what = context.facts.isOwnKernel
     ? "a directory from outside, source not shown"
     : `by identity ${identity(line.root)}`;
   const detail = [what, line.isReadOnly ? "ro" : "rw", ...line.flags].join(", ");
-  return reachable(`host-mount:${named(shown)}`, shown, isWritable ? ["read", "write"] : ["read"], detail, line.path);
+  return reachable(id, shown, isWritable ? ["read", "write"] : ["read"], detail, line.path);
 }
 
 /** What the source is, from a fixed table: the path itself may be the owner's and is not repeated. */

@@ -1,6 +1,6 @@
 import { mountOf } from "../mounts.ts";
 import type { Check, Context, Row } from "../probe.ts";
-import { absent, CONTROL, denied, isAbsence, mechanism, reachable } from "../row.ts";
+import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
 
 const PLACES = [
   "/proc/sys/fs/binfmt_misc/register",
@@ -27,6 +27,8 @@ export const kernelControlFile: Check = {
 
 async function ask(context: Context, path: string): Promise<Row> {
   const id = `kernel-control-file:${path}`;
+  if (path.startsWith("/proc/") && context.facts.status === undefined)
+    return notMeasured(id, path, "/proc is hidden, or is not the kernel's own");
   const thing = await context.ground.stat(path);
   if (thing.status === "refused") {
     if (isAbsence(thing.errno)) return absent(id, path, "not there");

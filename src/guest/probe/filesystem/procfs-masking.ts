@@ -1,5 +1,5 @@
 import type { Check, Context, Row } from "../probe.ts";
-import { absent, CONTROL, denied, isAbsence, mechanism, reachable } from "../row.ts";
+import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
 
 /** What runtimes hide by default (moby oci/defaults.go, MaskedPaths). */
 const PLACES = [
@@ -30,6 +30,8 @@ export const procfsMasking: Check = {
 
 async function ask(context: Context, path: string): Promise<Row> {
   const id = `procfs-masking:${path}`;
+  if (path.startsWith("/proc/") && context.facts.status === undefined)
+    return notMeasured(id, path, "/proc is hidden, or is not the kernel's own");
   const thing = await context.ground.stat(path);
   if (thing.status === "refused") {
     if (isAbsence(thing.errno)) return absent(id, path, "this kernel has no such table");

@@ -1,3 +1,4 @@
+import { isConfiningLabel } from "../facts.ts";
 import type { Check } from "../probe.ts";
 import { CONTROL, denied, notMeasured, reachable } from "../row.ts";
 
@@ -8,15 +9,20 @@ export const lsm: Check = {
   id: ID,
   category: "process",
   why: "A security module still refuses where permissions and namespaces were set too wide.",
-  misses: "Landlock and other modules that show no label for a process.",
-  source: "apparmor(7); proc_pid_attr(5)",
+  misses:
+    "What the policy closes; and a Landlock policy that leaves the root open to listing and /proc to writing, for it shows no label.",
+  source: "apparmor(7); proc_pid_attr(5); Documentation/userspace-api/landlock.rst",
   async run({ facts, ground }) {
     if (facts.boundary === "gvisor")
       return { rows: [notMeasured(ID, SUBJECT, "gVisor's kernel has no security modules to ask")] };
+    if (facts.isLandlocked)
+      return {
+        rows: [denied(ID, SUBJECT, CONTROL.table, "confined by Landlock, which refuses what permissions grant")],
+      };
     const label = await ground.table("/proc/self/attr/current", 512);
     if (label.status === "answered") {
       const name = label.value.replaceAll("\0", "").trim();
-      if (name !== "" && !/^unconfined\b|:unconfined_t:/.test(name)) {
+      if (isConfiningLabel(label.value)) {
         return { rows: [denied(ID, SUBJECT, CONTROL.table, `confined, label ${name.slice(0, 80)}`)] };
       }
       return {

@@ -24,17 +24,19 @@ function ask({ facts, request }: Context): Row {
       if (expected === "none")
         return contradictory(ID, SUBJECT, "a filter is in force and the owner says that there is none");
       return denied(ID, SUBJECT, CONTROL.table, "a seccomp filter is in force");
+    case "landlock":
     case "namespaces":
     case "none":
       if (expected === "filter")
         return contradictory(ID, SUBJECT, "no filter is in force and the owner says that there is one");
-      return reachable(
-        ID,
-        SUBJECT,
-        ["execute"],
-        `no seccomp filter (${facts.boundary === "none" ? "no wall at all was seen" : "namespaces only"})`,
-      );
+      return reachable(ID, SUBJECT, ["execute"], `no seccomp filter (${BESIDE[facts.boundary]})`);
     case "unknown":
       return notMeasured(ID, SUBJECT, "/proc/self/status cannot be read");
   }
 }
+
+const BESIDE = {
+  landlock: "Landlock, which closes files and ports and no system call",
+  namespaces: "namespaces only",
+  none: "no wall at all was seen",
+} as const;

@@ -1,5 +1,5 @@
 import type { Check, Row } from "../probe.ts";
-import { PROCESSES_MAX, placeOf, visibleProcesses } from "../processes.ts";
+import { noneOf, PROCESSES_MAX, placeOf, visibleProcesses } from "../processes.ts";
 import { instance, notMeasured, reachable } from "../row.ts";
 
 export const visibleProcess: Check = {
@@ -20,6 +20,8 @@ export const visibleProcess: Check = {
       if (pid === "2" && name === "kthreadd") return { rows: [...rows.slice(0, 1), HOSTS] };
       rows.push(reachable(`visible-process:${instance(name) || "unnamed"}`, name, ["list"], kind, placeOf(kind)));
     }
+    if (context.facts.hidesProcesses)
+      rows.push(noneOf(context, "visible-process:of-other-users", "processes of other users", ""));
     return seen.isWhole ? { rows } : { rows, fellShort: `only ${PROCESSES_MAX} processes were asked` };
   },
 };

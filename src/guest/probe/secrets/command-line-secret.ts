@@ -1,5 +1,5 @@
 import type { Check, Row } from "../probe.ts";
-import { PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
+import { noneOf, PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
 import { absent, notMeasured, reachable } from "../row.ts";
 import { formOf, isSecretName } from "./secret-shapes.ts";
 
@@ -28,7 +28,7 @@ export const commandLineSecret: Check = {
       const id = `command-line-secret:${kind}`;
       const subject = `secrets in the command line of ${SUBJECT[kind]}`;
       const forms = found.get(kind);
-      if (forms === undefined) return absent(id, subject, "no such command line is visible");
+      if (forms === undefined) return noneOf(context, id, subject, "no such command line is visible");
       if (forms.size === 0) return absent(id, subject, "no form and no option of a secret");
       return reachable(id, subject, ["read"], [...forms].sort().join(", "), placeOf(kind));
     });

@@ -1,6 +1,6 @@
 import type { Check, Context, Row } from "../probe.ts";
-import { PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
-import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
+import { noneOf, PROCESS_KINDS, PROCESSES_MAX, type ProcessKind, placeOf, visibleProcesses } from "../processes.ts";
+import { CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "../row.ts";
 
 const SUBJECT: Record<ProcessKind, string> = {
   init: "the environment of process 1",
@@ -27,7 +27,8 @@ export const foreignEnviron: Check = {
       if (row !== undefined) found.set(kind, row);
     }
     const rows = PROCESS_KINDS.map(
-      (kind) => found.get(kind) ?? absent(`foreign-environ:${kind}`, SUBJECT[kind], "no such process is visible"),
+      (kind) =>
+        found.get(kind) ?? noneOf(context, `foreign-environ:${kind}`, SUBJECT[kind], "no such process is visible"),
     );
     return seen.isWhole ? { rows } : { rows, fellShort: `only ${PROCESSES_MAX} processes were asked` };
   },
