@@ -40,6 +40,7 @@ test.each<[string, unknown, string, string]>([
   ["net/rules.sh", "bash net/rules.sh now", "/workspaces/demo/net/rules.sh", "now"],
   ["net/rules.sh", "/workspaces/demo/net/rules.sh", "/workspaces/demo/net/rules.sh", ""],
   [".devcontainer/fw.sh", { other: "npm install", rules: "A=1 sudo fw.sh && echo x" }, "/usr/local/bin/fw.sh", ""],
+  ["docker/fw.sh", 'bash -lc "sudo /usr/bin/fw.sh && exec x"', "/usr/bin/fw.sh", ""],
   [".devcontainer/fw.sh", ["/bin/sh", "-c", "npm ci; sudo /usr/bin/fw.sh"], "/usr/bin/fw.sh", ""],
 ])("the script %s is found by what runs it at the start", (file, value, path, words) => {
   const source = write(file);

@@ -42,7 +42,8 @@ const COMPOSE = `services:
     image: our-claude
     user: node
     cap_drop: [ALL]
-    cap_add: [SYS_PTRACE]
+    cap_add: [SYS_PTRACE, NET_ADMIN]
+    entrypoint: sh -c "sudo /usr/local/bin/init-firewall.sh && exec claude"
     security_opt: ["no-new-privileges:true"]
     pid: host
     volumes:
@@ -52,6 +53,14 @@ const COMPOSE = `services:
       - /srv/models:/models
     devices: [/dev/kvm]
     mem_limit: 400m
+`;
+/** Of IPv6 it forgot. */
+const FIREWALL = `#!/bin/sh
+set -e
+iptables -A OUTPUT -o lo -j ACCEPT
+iptables -A OUTPUT -p udp -d 192.0.2.1 --dport 53 -j ACCEPT
+for address in $(getent ahostsv4 api.example | cut -d " " -f 1 | sort -u); do iptables -A OUTPUT -d $address -j ACCEPT; done
+iptables -A OUTPUT -j REJECT
 `;
 let compose: Run;
 const SRT = {
@@ -66,7 +75,7 @@ let nested: Run;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "wd-forms-"));
   [compose, bwrap, srt, nested] = await Promise.all([
-    cycle("compose", { "workspace/compose.yaml": COMPOSE }, "auto"),
+    cycle("compose", { "workspace/compose.yaml": COMPOSE, "workspace/docker/init-firewall.sh": FIREWALL }, "auto"),
     cycle("bwrap", { "workspace/agent.sh": SCRIPT }, "agent.sh"),
     cycle("srt", { "home/.srt-settings.json": SRT }, "../home/.srt-settings.json"),
     cycle("nested", { "workspace/run.sh": PRIVILEGED }, "run.sh", ", nest: true"),
@@ -90,6 +99,7 @@ describe("a compose service", () => {
     expect([0, 10], compose.text).toContain(compose.code);
     expect(compose.report.target).toMatchObject({ declaredAt: "workspace/compose.yaml#agent" });
     expect(compose.report.target.weakGround).toEqual([
+      "added CAP_NET_ADMIN",
       "added CAP_SYS_PTRACE",
       "the host's pid namespace",
       "the host's device /dev/kvm",
@@ -106,6 +116,14 @@ describe("a compose service", () => {
 
   test("the socket rang, and it is ours", () => {
     expect(row(compose, "engine-socket:/var/run/docker.sock")?.verdict).toBe("decoy-reached");
+  });
+
+  test("its own firewall is put up, and what it holds back, lets through and forgot is seen", () => {
+    expect(compose.report.coverage).toContainEqual(expect.objectContaining({ check: "own-firewall", status: "ran" }));
+    expect(row(compose, "outbound-tcp:address:443")).toMatchObject({ verdict: "denied", control: "control:sink" });
+    expect(row(compose, "outbound-tcp:asked:api.example")?.verdict).toBe("reachable");
+    expect(row(compose, "outbound-other:ipv6-tcp:443")?.verdict).toBe("reachable");
+    expect(row(compose, "metadata-responder:link-local")?.verdict).toBe("denied");
   });
 
   test("what is not repeated is said, and what the host's namespace would show is not denied", () => {

@@ -11,7 +11,7 @@ import { RESOLV_CONF } from "./addresses.ts";
 /**
  * Runs the script by which a stack puts up its own firewall, so that the firewall is measured as it is. It is not our code, and
  * it asks for the rights over a network: so it runs beside the target and not in it, in a room of ours that has the target's
- * network and limits, those two capabilities, our filter of system calls, the machine's own programs and libraries read-only, the
+ * network and limits, the rights over that network, our filter of system calls, the machine's own programs and libraries read-only, the
  * clone's workspace read-only, and nothing else. Every packet of it ends in our sink.
  */
 export type Script = {
@@ -119,7 +119,9 @@ function roomArgv({ sandbox, pid, script, workspace, env }: FirewallOptions, its
     "bwrap",
     ...words("--die-with-parent --new-session --hostname sandbox"),
     ...words("--unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try"),
-    ...words("--cap-drop ALL --cap-add CAP_NET_ADMIN --cap-add CAP_NET_RAW --clearenv"),
+    ...words("--cap-drop ALL --cap-add CAP_NET_ADMIN --cap-add CAP_NET_RAW"),
+    // The clone's files are the agent's user's, and root reads them in every container.
+    ...words("--cap-add CAP_DAC_OVERRIDE --clearenv"),
     ...Object.entries(variables).flatMap(([name, value]) => ["--setenv", name, value]),
     ...OF_THE_MACHINE.filter((path) => existsSync(path)).flatMap((path) => ro(path)),
     ...SHORT.filter((name) => existsSync(`/${name}`)).flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),

@@ -26,9 +26,7 @@ function simpleCommands(value: unknown): string[][] {
   if (typeof value === "string") return ofLine(value);
   if (Array.isArray(value)) {
     const words = value.filter((word) => typeof word === "string");
-    if (words.length !== value.length) return [];
-    const [shell = "", option = "", line] = words;
-    return /(^|\/)(ba|da|z)?sh$/.test(shell) && /^-\w*c$/.test(option) && line !== undefined ? ofLine(line) : [words];
+    return words.length === value.length ? ofWords(words) : [];
   }
   if (typeof value === "object" && value !== null)
     return Object.values(value).flatMap((one) => (isLine(one) ? simpleCommands(one) : []));
@@ -39,8 +37,19 @@ function isLine(value: unknown): boolean {
   return typeof value === "string" || Array.isArray(value);
 }
 
-/** Of variables none has a value here; each stays as it is written. */
+/** A shell that is given a line is what stands in the line; one within another is not looked into. */
+function ofWords(words: string[]): string[][] {
+  const [shell = "", option = "", line] = words;
+  const isShell = /(^|\/)(ba|da|z)?sh$/.test(shell) && /^-\w*c$/.test(option);
+  return isShell && line !== undefined ? split(line) : [words];
+}
+
 function ofLine(line: string): string[][] {
+  return split(line).flatMap(ofWords);
+}
+
+/** Of variables none has a value here; each stays as it is written. */
+function split(line: string): string[][] {
   const commands: string[][] = [[]];
   for (const entry of parse(line, (name) => `$${name}`)) {
     const word = wordOf(entry);

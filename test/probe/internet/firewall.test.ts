@@ -130,7 +130,7 @@ ip -o link show eth0 >/dev/null
 ! (echo x >/usr/bin/wd-x) 2>/dev/null
 ! mount -t tmpfs none /tmp 2>/dev/null
 test "$(ps ax | wc -l)" -lt 10
-test "$(grep CapEff /proc/self/status | tr -d '\\t')" = CapEff:0000000000003000
+test "$(grep CapEff /proc/self/status | tr -d '\\t')" = CapEff:0000000000003002
 test "$(grep Seccomp: /proc/self/status | tr -d '\\t')" = Seccomp:2
 `;
     expect(await room.raise(script)).toEqual({ status: "raised" });
