@@ -1,7 +1,7 @@
 import { AUTHORITY } from "../guest/wire.ts";
 import type { Role } from "../sandbox/sandbox.ts";
 import type { Rule } from "./allowlist.ts";
-import type { FormFault, Upgrade } from "./form.ts";
+import { type FormFault, type Upgrade, withoutSpace } from "./form.ts";
 import { type Authority, type AuthorityFault, parseAuthority } from "./grammar.ts";
 import { matchesTemplate, type PathFault, parseTarget, type Target } from "./path.ts";
 import { isExpired } from "./ruleDay.ts";
@@ -173,7 +173,7 @@ function matchTunnel(ofPort: readonly Rule[]): Decision | DenyReason {
 /** A request that names no type may pass here: whether it carries anything is only known when it was read. */
 export function isTypeListed(contentType: string | undefined, listed: readonly string[] | undefined): boolean {
   if (listed === undefined || contentType === undefined) return true;
-  return listed.includes((contentType.split(";", 1)[0] ?? "").trim().toLowerCase());
+  return listed.includes(withoutSpace(contentType.split(";", 1)[0] ?? "").toLowerCase());
 }
 
 function ownNameOf(host: string): OwnAuthority | undefined {

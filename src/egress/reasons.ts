@@ -90,6 +90,8 @@ const SPECIAL: Readonly<Partial<Record<Reason, readonly [number, string]>>> = {
   "form-twice": [400, "a header that may come once came twice"],
   "form-upgrade": [403, "a connection may not be made into something else here"],
   "websocket-refused": [502, "the host did not open a websocket"],
+  "form-expect": [417, "what the request expects is not offered here"],
+  "form-version": [400, "this version of the protocol is not spoken here"],
   "form-coding": [400, "the length of the body is written in a form that is not taken here"],
   tunnel: [403, "no tunnel is opened to this: send a plain request"],
   "tunnel-only": [403, "this host may only be reached through a tunnel from here"],

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
 import { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
 import type { Exchange } from "../exchange.ts";
 import { type FormFault, formFaultOf, type Upgrade, upgradeOf } from "../form.ts";
 import { answerFor } from "../reasons.ts";
@@ -19,15 +18,17 @@ const HEADERS_MAX = 100;
  * `onMalformed`. A request that asks for a WebSocket comes with all that follows it on the connection; one that asks for
  * anything else comes as any other does, and says so in its form.
  */
-export function serveHttp1(socket: TLSSocket, onRequest: OnRequest, onMalformed: () => void): void {
+export function serveHttp1(socket: Duplex, onRequest: OnRequest, onMalformed: () => void): void {
   const take = (request: IncomingMessage, exchange: Exchange, upgrade?: Upgrade) => {
-    const { method = "", url = "", headers, rawHeaders } = request;
+    const { method = "", url = "", headers } = request;
     const pseudo = { ":method": method, ":scheme": "https", ":authority": headers.host, ":path": url };
-    onRequest(exchange, { ...headers, ...pseudo }, { fault: formFaultOf(method, url, rawHeaders), upgrade });
+    onRequest(exchange, { ...headers, ...pseudo }, { fault: formFaultOf(request), upgrade });
   };
   const options = { ...OPTIONS, shouldUpgradeCallback: isUpgrade };
   const server = createServer(options, (request, response) => take(request, new Http1Exchange(request, response)));
   server.on("upgrade", (request, peer, head) => take(request, upgradedExchange(request, peer, head), "websocket"));
+  // What a request expects that Node does not know, it would refuse by itself, and nobody would hear of the request.
+  server.on("checkExpectation", (request, response) => take(request, new Http1Exchange(request, response)));
   server.maxHeadersCount = HEADERS_MAX;
   const refuse = (_: unknown, peer: Duplex) => {
     onMalformed();

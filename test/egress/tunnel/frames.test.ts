@@ -100,8 +100,9 @@ test("a head that asks for anything but one websocket in its one form is no webs
     ["sec-websocket-key", Buffer.alloc(16, 7).toString("base64")],
   ];
   const raw = (fields: readonly (readonly [string, string])[]) => fields.flat();
+  const line = { url: "/x", httpVersion: "1.1" };
   expect(upgradeOf("GET", raw(right))).toBe("websocket");
-  expect(formFaultOf("GET", "/x", raw(right))).toBeUndefined();
+  expect(formFaultOf({ ...line, method: "GET", rawHeaders: raw(right) })).toBeUndefined();
   const value = fc.constantFrom(
     "websocket",
     "h2c",
@@ -140,7 +141,7 @@ test("a head that asks for anything but one websocket in its one form is no webs
         of("connection").includes("upgrade");
       expect(isOne).toBe(isRight);
       // Whatever asks for something else, or for two things, is refused for its form.
-      const isRefused = formFaultOf(method, "/x", raw(fields)) !== undefined;
+      const isRefused = formFaultOf({ ...line, method, rawHeaders: raw(fields) }) !== undefined;
       expect(isRefused || isOne || of("upgrade").length === 0).toBe(true);
     }),
     { numRuns: 20_000 },

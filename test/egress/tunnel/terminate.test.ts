@@ -152,6 +152,13 @@ describe("a request that two readers could understand differently is refused, an
       "inner-malformed",
     ],
     ["headers of 20 KiB", (host: string) => get(host, "/v1/7", `x: ${"a".repeat(20_000)}\r\n`), "inner-malformed"],
+    ["no version", (host: string) => `GET /v1/7\r\nhost: ${host}\r\n${close}\r\n`, "form-version"],
+    ["what it expects, and nobody knows", (host: string) => get(host, "/v1/7", "expect: more\r\n"), "form-expect"],
+    [
+      "a coding with a space that is none",
+      (host: string) => post(host, "transfer-encoding:\u00a0chunked\r\n"),
+      "inner-malformed",
+    ],
     ["no HTTP at all", () => "SSH-2.0-x\r\n\r\n", "inner-malformed"],
     ["HTTP/2 that was not agreed on", () => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "inner-malformed"],
   ])("%s", async (_, say, reason) => {
@@ -174,6 +181,18 @@ describe("a request that two readers could understand differently is refused, an
 });
 
 describe("what goes through a terminated tunnel is bounded and searched like everything else", () => {
+  test("a fake in a request that Node would answer by itself rings", async () => {
+    const value = ["fk", "a-value-that-is-nobodys", "0123456789abcdef"].join("-");
+    const fake = { id: "fk-0123456789", kind: "generic", value, cycle: "c", file: "home/.netrc" };
+    await using the = await tunnelBed({}, { fakes: [fake] });
+    const head = `GET /v1/7 HTTP/1.1\r\nhost: ${the.place}\r\nconnection: close\r\nexpect: more\r\nx: ${value}\r\n\r\n`;
+    expect(await sayRaw(await the.tls("http/1.1"), head)).toMatch(/^HTTP\/1\.1 403 /);
+    expect(the.bench.told).toMatchObject([
+      { type: "alarm", alarm: { carrier: "fake-credential", subject: fake.id } },
+    ]);
+    expect(the.host.seen).toEqual([]);
+  });
+
   test.each(["http/1.1", "h2"] as const)("a fake in a body, a header or a path, over %s", async (alpn) => {
     const value = ["fk", "a-value-that-is-nobodys", "0123456789abcdef"].join("-");
     const fake = { id: "fk-0123456789", kind: "generic", value, cycle: "c", file: "home/.netrc" };
