@@ -62,6 +62,7 @@ const TEST_TOOLS = [
   { program: "rg", package: "ripgrep", why: "srt looks with it for files to protect" },
   { program: "curl", package: "curl", why: "a client of the gateway's tunnels, inside a sandbox" },
   { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "the virtual machines of the qemu driver" },
+  { program: "strace", package: "strace", why: "what the probe asks of the kernel, call by call" },
 ];
 const SCOREBOARD_TOOLS = [
   { program: "squid", package: "squid", why: "what gets round other proxies is tried on them, too" },
