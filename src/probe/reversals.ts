@@ -135,6 +135,9 @@ const REVERSALS: Readonly<Record<string, Close>> = {
   "persistence-path": (path) =>
     `put ${path} on a tmpfs or mount it read-only, so that nothing of it is there in the next session`,
   "git-environment": unset,
+  "git-settings": trust,
+  "git-program": (key) =>
+    `mount the file that sets ${key || "it"} and the program it names read-only (docker -v …:ro, bwrap --ro-bind), or unset it outside (git config --unset-all)`,
   "dns-resolution": always(noNetwork),
   "dns-channel": always("give it a resolver that answers the allowed names alone and forwards nothing"),
   "outbound-tcp": always(noNetwork),

@@ -23,6 +23,7 @@ import { setIdProgram } from "./filesystem/set-id-program.ts";
 import { systemDirectory } from "./filesystem/system-directory.ts";
 import { writeAndExecute } from "./filesystem/write-and-execute.ts";
 import { gitEnvironment } from "./memory/git-environment.ts";
+import { gitProgram, gitSettings } from "./memory/git-settings.ts";
 import { persistencePath } from "./memory/persistence-path.ts";
 import { trustFile, trustFileCreatable } from "./memory/trust-file.ts";
 import { addressForm } from "./network/address-form.ts";
@@ -155,4 +156,6 @@ export const CHECKS: readonly Check[] = [
   trustFileCreatable,
   persistencePath,
   gitEnvironment,
+  gitSettings,
+  gitProgram,
 ];

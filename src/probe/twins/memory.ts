@@ -28,6 +28,34 @@ function writableAt({ name, weak, path, shown, make }: Place): Twin {
   };
 }
 
+/** Git's settings, which name something that is read-write in the twin. */
+function named(
+  name: string,
+  weak: string,
+  settings: string,
+  place: string,
+  flips: string,
+  isDirectory: boolean,
+): Twin {
+  const path = `${WORKSPACE}/${place}`;
+  const config = `${WORKSPACE}/.git/config`;
+  return {
+    name,
+    category: "memory",
+    weak,
+    given: (stage) => ({
+      mounts: [
+        ...(bound(config, stage.file(settings)).mounts ?? []),
+        ...(bound(path, isDirectory ? stage.tree() : stage.file("made up")).mounts ?? []),
+      ],
+    }),
+    weaken: (_, sibling) => writable(sibling, path),
+    flips: [flips],
+    alongside: { [`host-mount:${place}`]: "it comes from outside" },
+    open: ["host-mount:.git/config", `host-mount:${place}`],
+  };
+}
+
 /** What starts by itself in a later session, kept after this one. */
 function starts(name: string, place: string, weak: string, make: (stage: Stage) => string): Twin {
   const path = `${HOME}/${place}`;
@@ -46,6 +74,40 @@ function starts(name: string, place: string, weak: string, make: (stage: Stage) 
 export const MEMORY: readonly Twin[] = [
   obeyedDirectory("git-hooks", ".git/hooks", "Git's hooks can be written"),
   obeyed("git-settings", ".git/config", "Git's settings can be written"),
+  named(
+    "git-hooks-path",
+    "the directory that core.hooksPath names can be written",
+    "[core]\n\thooksPath = .githooks\n",
+    ".githooks",
+    "git-settings:.githooks",
+    true,
+  ),
+  named(
+    "git-include",
+    "a file that Git's settings include can be written",
+    "[include]\n\tpath = ../team.gitconfig\n",
+    "team.gitconfig",
+    "git-settings:team.gitconfig",
+    false,
+  ),
+  named(
+    "git-filter-program",
+    "a program that Git's settings start can be written",
+    '[filter "words"]\n\tclean = sh tools/clean.sh\n',
+    "tools/clean.sh",
+    "git-program:filter.words.clean",
+    false,
+  ),
+  {
+    name: "submodule-hooks",
+    category: "memory",
+    weak: "a submodule's hooks and settings can be written",
+    given: (stage) => bound(`${WORKSPACE}/.git/modules/lib`, stage.tree({ HEAD: "", config: "", hooks: undefined })),
+    weaken: (_, sibling) => writable(sibling, `${WORKSPACE}/.git/modules/lib`),
+    flips: ["git-settings:.git/modules/lib/config", "git-settings:.git/modules/lib/hooks"],
+    alongside: { "host-mount:.git/modules/lib": "it comes from outside" },
+    open: ["host-mount:.git/modules/lib"],
+  },
   obeyed("agent-settings", ".claude/settings.json", "the agent's own permissions can be written"),
   obeyed("tool-servers", ".mcp.json", "the list of MCP servers can be written"),
   obeyed("editor-tasks", ".vscode/tasks.json", "the editor's tasks can be written"),

@@ -24,8 +24,7 @@ export const gitEnvironment: Check = {
   id: "git-environment",
   category: "memory",
   why: "Git runs what these name, in every repository and past whatever its settings files say.",
-  misses:
-    "Git's settings files: they are not opened, and trust-file says whether they can be written. No value is repeated.",
+  misses: "Git's settings files, which are git-settings' and git-program's. No value is repeated.",
   source: "git(1), environment variables; git-config(1)",
   async run({ environment }) {
     const rows = NAMES.map((name): Row => {

@@ -24,8 +24,7 @@ export const trustFileCreatable: Check = {
   misses: "As for trust-file; and a rule that looks at names and not at directories.",
   source: SOURCE,
   async run(context) {
-    const rows = await Promise.all(PLACES.map(([place, what]) => askMissing(context, place, what)));
-    return { rows: rows.filter((row) => row !== undefined) };
+    return { rows: await Promise.all(PLACES.map(([place, what]) => askCreatable(context, place, what))) };
   },
 };
 
@@ -35,12 +34,18 @@ async function askExisting(context: Context, place: string, what: string): Promi
   return askWritable(context, `trust-file:${named(place)}`, `${place} (${what})`, path);
 }
 
-/** Only for what is not there: could the nearest directory that is take it? */
-async function askMissing(context: Context, place: string, what: string): Promise<Row | undefined> {
+async function askCreatable(context: Context, place: string, what: string): Promise<Row> {
   const path = resolvePlace(context, place);
   if (path === undefined) return unplaced("trust-file-creatable", place);
   const id = `trust-file-creatable:${named(place)}`;
-  const subject = `${place} (${what})`;
+  return askMissing(context, { id, subject: `${place} (${what})`, path });
+}
+
+/** Only for what is not there: could the nearest directory that is take it? */
+export async function askMissing(
+  context: Context,
+  { id, subject, path }: { id: string; subject: string; path: string },
+): Promise<Row> {
   const thing = await context.ground.lstat(path);
   if (thing.status === "answered") return absent(id, subject, "there already");
   if (!isAbsence(thing.errno)) return denied(id, subject, CONTROL.write, mechanism(thing.errno), path);

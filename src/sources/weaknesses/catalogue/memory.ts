@@ -56,6 +56,41 @@ export const MEMORY: readonly Weakness[] = [
     advice: "Create the file empty and mount it read-only, or let the tools outside ignore it.",
   },
   {
+    id: "git-program-changeable",
+    title: "A program that Git starts outside can be changed inside the sandbox",
+    category: "memory",
+    when: { check: "git-program", verdict: ["reachable"], from: ["target"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "Git's effective settings name a program, and the file that names it or the program itself can be written inside. " +
+      "The next git status, diff or commit outside, by a person, an editor or a pipeline, starts it without a sandbox.",
+    attack: ["T1546", "T1554"],
+    atlas: ["AML.T0081"],
+    owasp: ["ASI05", "ASI06"],
+    cwe: ["CWE-732", "CWE-829"],
+    mitigations: [],
+    advice: "Keep such programs outside of the workspace, and mount Git's settings read-only into the sandbox.",
+  },
+  {
+    id: "git-settings-changeable",
+    title: "Settings or hooks that Git takes from elsewhere can be changed inside the sandbox",
+    category: "memory",
+    when: { check: "git-settings", verdict: ["reachable"], from: ["target"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "Git outside also obeys what its settings include, the directory that core.hooksPath names, and the settings and " +
+      "hooks of submodules and other work trees. A list of protected files that stops at .git/hooks misses them.",
+    attack: ["T1546"],
+    atlas: ["AML.T0081"],
+    owasp: ["ASI05", "ASI06"],
+    cwe: ["CWE-732", "CWE-829"],
+    mitigations: [],
+    advice:
+      "Mount .git read-only as a whole, with every file and directory that git config --show-origin --list names.",
+  },
+  {
     id: "persistence-path-writable",
     title: "Start-up files that outlive the session can be changed",
     category: "memory",
