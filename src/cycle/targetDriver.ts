@@ -127,7 +127,8 @@ function addStandIn({ driver, rows, narrower, wider }: Chosen, { loosened }: Dec
   const file = "srt always protects some files, and what stands in its place does not";
   if (!loosened.includes("seccomp-unconfined"))
     wider.push(...["engine-socket", "agent-socket", "unix-socket"].map((of) => ({ of, why: socket })));
-  wider.push(...["trust-file", "trust-file-creatable", "persistence-path"].map((of) => ({ of, why: file })));
+  const guarded = ["trust-file", "trust-file-creatable", "git-settings", "git-program", "persistence-path"];
+  wider.push(...guarded.map((of) => ({ of, why: file })));
 }
 
 function addRuntime({ driver, rows, wider }: Chosen, runtime: string): void {

@@ -10,7 +10,8 @@ import { dirname } from "node:path";
  */
 export type Ground = {
   /**
-   * A table that the kernel makes (below /proc or /sys) or a public setting; never a file of a person. At most `bytesMax`.
+   * A table that the kernel makes (below /proc or /sys) or settings of which no value is kept (Git's); never another file of a
+   * person. At most `bytesMax`.
    * Refused with NOT_THE_KERNELS when something else lies where the kernel's own should.
    */
   table(path: string, bytesMax?: number): Promise<Asked<string>>;
