@@ -8,13 +8,13 @@ import { Rule } from "../../src/egress/allowlist.ts";
 import type { Gateway } from "../../src/egress/egress.ts";
 import { startGateway } from "../../src/egress/gateway.ts";
 import { type FakeShim, fakeShim } from "../support/fakeShim.ts";
+import { BROKER, FLOODS, GREETING, pour } from "../support/floods.ts";
 import { socketPair } from "../support/socketPair.ts";
 
 /**
  * One gateway process under every flood, and a sandbox beside them that behaves: it is answered all along. What the flooding
  * sandbox gets is its own affair, as long as the process lives and its memory stays bounded.
  */
-const BROKER = "broker.weakdoor.internal";
 /** Generous: the machine that this runs on may be busy. */
 const ANSWER_MS = 20_000;
 const RESIDENT_MIB_MAX = 400;
@@ -96,73 +96,9 @@ async function trouble(): Promise<string[]> {
   ];
 }
 
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-const DATA = 0;
-const HEADERS = 1;
-const RST_STREAM = 3;
-const SETTINGS = 4;
-const PING = 6;
-
-/** RFC 9113, 4.1. */
-function frame(type: number, flags: number, id: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(id, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** GET http://AUTHORITY/ from the static table of RFC 7541, the authority as it is. */
-function getBlock(authority: string): Buffer {
-  return Buffer.concat([Buffer.from([0x82, 0x86, 0x84, 0x41, authority.length]), Buffer.from(authority)]);
-}
-
-/** Writes as fast as it is taken and reads nothing, until all is written or the channel is gone. */
-async function pour(inside: Duplex, pieces: Iterable<Buffer>): Promise<void> {
-  inside.pause();
-  for (const piece of pieces) {
-    if (inside.destroyed || !inside.writable) return;
-    if (inside.write(piece)) continue;
-    await new Promise<void>((resolve) => {
-      const late = setTimeout(resolve, 500);
-      inside.once("drain", () => (clearTimeout(late), resolve()));
-      inside.once("close", () => (clearTimeout(late), resolve()));
-    });
-    if (inside.writableNeedDrain) return;
-  }
-}
-
-function* repeated(times: number, make: (i: number) => Buffer): Generator<Buffer> {
-  for (let i = 0; i < times; i++) yield make(i);
-}
-
-test.each([
-  ["headers that never end", () => repeated(200, (i) => frame(HEADERS, 0, 2 * i + 1, getBlock(BROKER)))],
-  [
-    "a SETTINGS flood",
-    () => repeated(200, () => Buffer.concat(Array.from({ length: 500 }, () => frame(SETTINGS, 0, 0)))),
-  ],
-  [
-    "a PING flood",
-    () => repeated(200, () => Buffer.concat(Array.from({ length: 500 }, () => frame(PING, 0, 0, Buffer.alloc(8))))),
-  ],
-  [
-    "streams that are reset as they open",
-    () =>
-      repeated(20_000, (i) =>
-        Buffer.concat([
-          frame(HEADERS, 5, 2 * i + 1, getBlock(BROKER)),
-          frame(RST_STREAM, 0, 2 * i + 1, Buffer.from([0, 0, 0, 8])),
-        ]),
-      ),
-  ],
-  ["10,000 streams at once", () => repeated(10_000, (i) => frame(HEADERS, 5, 2 * i + 1, getBlock(BROKER)))],
-  ["streams that are left half open", () => repeated(1_000, (i) => frame(HEADERS, 4, 2 * i + 1, getBlock(BROKER)))],
-  ["data for streams that are not there", () => repeated(5_000, (i) => frame(DATA, 0, 2 * i + 1, Buffer.alloc(100)))],
-])("%s: the others are answered", async (_, frames) => {
+test.each(FLOODS)("$name: the others are answered", async ({ frames }) => {
   const inside = await attacker();
-  inside.write(Buffer.concat([PREFACE, frame(SETTINGS, 0, 0)]));
+  inside.write(GREETING);
   const [during] = await Promise.all([trouble(), pour(inside, frames())]);
   expect([...during, ...(await trouble())]).toEqual([]);
   inside.destroy();
