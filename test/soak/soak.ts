@@ -8,14 +8,16 @@ import { round } from "../bench/rounds.bench.ts";
 import { TRACES, type Traces, tracesOf } from "../bench/traces.ts";
 import { start } from "../support/weakdoor.ts";
 import { day, GROWTH_MIB_MAX } from "./egress/day.ts";
+import { storm } from "./egress/storm.ts";
 import { growthOf } from "./growth.ts";
 
 /**
- * `npm run soak [-- --minutes N]`: first a day of traffic through one gateway in about a minute, then passes until the time is up,
- * ten minutes when nothing is said, the day among them. A pass creates, uses and destroys a sandbox of each backend that is
+ * `npm run soak [-- --minutes N]`: first a day of traffic through one gateway in about a minute and a minute of floods against
+ * another, then passes until the time is up, ten minutes when nothing is said, those two among them. A pass creates, uses and destroys a sandbox of each backend that is
  * ready and runs the demo's cycle whole, then looks at what is left on the machine and in this process. Growth of the
  * gateway's memory or of what is left, a failed pass, and a soak without two passes make the exit code 1.
  */
+const STORM_SECONDS = 60;
 const KINDS: readonly DriverKind[] = ["bubblewrap", "runsc", "docker-runc", "docker-runsc", "srt", "qemu"];
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "10" } } });
@@ -27,7 +29,7 @@ if (!(minutes > 0)) {
 
 async function soak(minutes: number): Promise<boolean> {
   const endsAtMs = performance.now() + minutes * 60_000;
-  if (!(await dayOfTraffic())) return false;
+  if (!(await dayOfTraffic()) || !(await minuteOfFloods())) return false;
   await using bed = await makeBed();
   const stateDir = bed.fresh("state");
   const demoState = bed.fresh("state");
@@ -64,6 +66,15 @@ async function dayOfTraffic(): Promise<boolean> {
     `a day of traffic: ${requests} requests in ${seconds.toFixed(0)} s, ${rate} a second; the gateway's memory grew by ${grownMiB.toFixed(1)} MiB of at most ${GROWTH_MIB_MAX}; its log is ${log}\n`,
   );
   return isFlat;
+}
+
+async function minuteOfFloods(): Promise<boolean> {
+  const told = await storm(STORM_SECONDS, (line) => process.stdout.write(`${line}\n`));
+  const { floods, seconds, answers, wrong, slowestMs, grownMiB, descriptorsMore, log, isSound } = told;
+  process.stdout.write(
+    `a storm: ${floods} floods in ${seconds.toFixed(0)} s; beside them ${answers} answers, ${wrong} of them wrong, the slowest after ${slowestMs.toFixed(0)} ms; the gateway's memory grew by ${grownMiB.toFixed(1)} MiB, its descriptors by ${descriptorsMore}; its log is ${log}\n`,
+  );
+  return isSound;
 }
 
 /** Says which are not: what did not soak is never taken for sound. */

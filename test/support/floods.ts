@@ -48,7 +48,11 @@ function* repeated(times: number, make: (i: number) => Buffer): Generator<Buffer
   for (let i = 0; i < times; i++) yield make(i);
 }
 
-type Flood = { name: string /** After GREETING. */; frames(): Iterable<Buffer> };
+type Flood = {
+  name: string;
+  /** After GREETING. */
+  frames: () => Iterable<Buffer>;
+};
 
 export const FLOODS: readonly Flood[] = [
   { name: "headers that never end", frames: () => repeated(200, (i) => asked(i, 0)) },
