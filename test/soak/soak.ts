@@ -13,9 +13,10 @@ import { growthOf } from "./growth.ts";
 
 /**
  * `npm run soak [-- --minutes N]`: first a day of traffic through one gateway in about a minute and a minute of floods against
- * another, then passes until the time is up, ten minutes when nothing is said, those two among them. A pass creates, uses and destroys a sandbox of each backend that is
- * ready and runs the demo's cycle whole, then looks at what is left on the machine and in this process. Growth of the
- * gateway's memory or of what is left, a failed pass, and a soak without two passes make the exit code 1.
+ * another, then passes until the time is up, ten minutes when nothing is said, those two among them. A pass creates, uses and
+ * destroys a sandbox of each backend that is ready and runs the demo's cycle whole, then looks at what is left on the machine
+ * and in this process. Growth of a gateway's memory or of what is left, a flood that costs others an answer, a failed pass,
+ * and a soak without two passes make the exit code 1.
  */
 const STORM_SECONDS = 60;
 const KINDS: readonly DriverKind[] = ["bubblewrap", "runsc", "docker-runc", "docker-runsc", "srt", "qemu"];
