@@ -109,6 +109,11 @@ export async function raiseOwn(
   if (own.status !== "script") return own;
   const name = `${own.name} (${posix.basename(own.path)})`;
   if (internet.status === "none") return { status: "unknown", why: `${name} is not run here: ${internet.reason}` };
+  if (internet.isOwnStack)
+    return {
+      status: "unknown",
+      why: `${name} is not run here: this target's packets pass no filter of the kernel's`,
+    };
   const before = await namesAt(internet);
   const raised = await raiseFirewall({
     sandbox: sandbox.name,

@@ -4,19 +4,24 @@ import { join } from "node:path";
 import { fakeMaker } from "../canaries/fakes.ts";
 import { loadMasterKey } from "../canaries/key.ts";
 import { touchFromInside } from "../decoys/touch.ts";
+import type { Gateway } from "../egress/egress.ts";
 import type { DrillOrder } from "../guest/drill/order.ts";
 import type { CheckRun, Observation } from "../guest/observation.ts";
+import { MEMORY_STORES } from "../guest/probe/memory/memory-places.ts";
 import { askCanaries, type CanaryPlace } from "../probe/host/canaries.ts";
 import { askCopyOut } from "../probe/host/copyOut.ts";
+import { askMemory, type MemoryPlace } from "../probe/host/memory.ts";
 import { askVersions, thisMachine } from "../probe/host/versions.ts";
 import { cloneWorkspace } from "../stack/clone.ts";
 import type { Ground } from "./ground.ts";
+import { laterRun } from "./later.ts";
+import type { Room } from "./rooms.ts";
 import type { Target } from "./target.ts";
 
 export type HostRows = { observations: Observation[]; checks: CheckRun[] };
 
 /** What only this side can say of the target: where files of ours end up, what our copier follows, what makes sandboxes here. */
-export async function hostRows(ground: Ground, target: Target): Promise<HostRows> {
+export async function hostRows(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<HostRows> {
   const elsewhere = elsewhereOf(ground.cycle);
   mkdirSync(elsewhere);
   // Open to everybody, so that only the sandbox's walls decide.
@@ -28,7 +33,13 @@ export async function hostRows(ground: Ground, target: Target): Promise<HostRows
     const places = placesOf(target);
     const canaries = await askCanaries({ places, elsewhere, touch });
     const copied = await askLinks(ground, places, elsewhere, touch);
-    return joined([canaries, copied, await versions]);
+    const left = await askMemory({
+      places: memoryPlaces(target),
+      first: touch,
+      later: () => laterRun(ground, gateway, target),
+      tenant: (orders) => ground.stepper.inSandbox(() => touchFromInside(lab.guest, orders, ground.signal)),
+    });
+    return joined([canaries, copied, left, await versions]);
   } finally {
     await rm(elsewhere, { recursive: true, force: true });
   }
@@ -67,6 +78,20 @@ async function askLinks(
   } finally {
     await rm(out, { recursive: true, force: true });
   }
+}
+
+/** Where something could be left: the places of the agent, everybody's, and the stores of the agents. */
+function memoryPlaces({ workspacePath, homePath }: Target): MemoryPlace[] {
+  const stores = MEMORY_STORES.map(([place]) => ({
+    name: place,
+    inside: place.startsWith("~/") ? join(homePath, place.slice(2)) : join(workspacePath, place),
+  }));
+  return [
+    { name: "workspace", inside: workspacePath },
+    { name: "home", inside: homePath },
+    ...["/tmp", "/var/tmp", "/dev/shm"].map((path) => ({ name: path, inside: path })),
+    ...stores,
+  ];
 }
 
 function placesOf(target: Target): CanaryPlace[] {

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import type { CheckRun, Observation } from "../guest/observation.ts";
 import type { SimulatedInternet } from "../guest/probe/network/try.ts";
-import { RESOLV_CONF } from "../probe/internet/addresses.ts";
+import { INTERFACE, RESOLV_CONF } from "../probe/internet/addresses.ts";
 import { type Internet, openInternet, type Standing } from "../probe/internet/internet.ts";
 import { judge, unjudged } from "../probe/internet/judge.ts";
-import { listeningPorts } from "../probe/internet/listening.ts";
+import { listeningPorts, notListed } from "../probe/internet/listening.ts";
 import { withPings } from "../probe/internet/ping.ts";
 import type { Measurement } from "../probe/probe.ts";
-import type { Driver } from "../sandbox/sandbox.ts";
+import type { Driver, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { Declared } from "../stack/stack.ts";
 import type { Other } from "./faithful.ts";
 import type { Firewall } from "./firewall.ts";
@@ -41,6 +41,7 @@ export async function internetAround(
     sandbox: sandbox.name,
     pid: sandbox.pid,
     cannot: whyNone(chosen.driver),
+    isOwnStack: hasOwnStack(chosen.driver),
     isTool: chosen.isTool,
     isEngine: ["devcontainer", "compose", "docker-run"].includes(declared.kind),
     allowed: allowedNames(declared),
@@ -60,9 +61,21 @@ export async function internetAround(
 
 function whyNone({ kind, isolation }: Driver): string | undefined {
   if (kind === "e2b") return "it stands at E2B, where no network of ours can be joined to it";
-  if (isolation === "gvisor") return "gVisor has a network of its own here, with nothing but a loopback";
+  if (isolation === "gvisor" && !hasOwnStack({ kind, isolation }))
+    return "an engine starts gVisor with the interfaces that are there at that moment, and by then none is joined";
   if (isolation === "microvm") return "a virtual machine of ours has no interface that could be joined";
   return undefined;
+}
+
+/** One that is given its interface when it begins. */
+function hasOwnStack({ kind }: Pick<Driver, "kind" | "isolation">): boolean {
+  return kind === "runsc";
+}
+
+/** What such a target has to be made with; only root can make one. */
+export function interfaceFor({ network }: Declared, driver: Driver): SandboxSpec["interface"] {
+  const isJoinable = network !== "none" && hasOwnStack(driver) && process.getuid?.() === 0;
+  return isJoinable ? INTERFACE : undefined;
 }
 
 /** Of srt: its proxy lets these through. */
@@ -141,6 +154,7 @@ export async function listeningIn(
   internet: Internet | undefined,
 ): Promise<{ observations: Observation[]; checks: CheckRun[] }> {
   if (internet?.status !== "standing") return { observations: [], checks: [] };
+  if (internet.isOwnStack) return { observations: [], checks: [notListed("its own network stack keeps the table")] };
   const { observations, run } = await listeningPorts(sandbox.pid, internet);
   return { observations, checks: [run] };
 }

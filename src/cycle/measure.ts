@@ -11,6 +11,7 @@ import type { Runner } from "../probe/internet/ping.ts";
 import { lookFromOutside, outsideElsewhere } from "../probe/outside.ts";
 import { type Carrier, type Measurement, measure, OUR_MACHINERY, requestOf } from "../probe/probe.ts";
 import { labWithinTarget, type Subset } from "../probe/subset.ts";
+import { unmeasured } from "../probe/unmeasured.ts";
 import { faithful } from "./faithful.ts";
 import { type Firewall, firewallRun } from "./firewall.ts";
 import type { Ground } from "./ground.ts";
@@ -29,6 +30,8 @@ export type View = {
   report: ProbeReport;
   observations: Observation[];
   checks: CheckRun[];
+  /** Set when the probe inside gave no report: its rows then say so, each of them. */
+  silent?: string;
 };
 
 export type Measured = {
@@ -52,7 +55,7 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
       workspace: config.stack.workspace,
       signal,
     }),
-    measureTarget(ground, target),
+    measureTarget(ground, gateway, target, lab),
     measureRoom(ground, lab),
   ]);
   // Whatever becomes of one, no twin is still being made when an error is heard of.
@@ -60,8 +63,7 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
   const [baseline, targetView, labView] = await measuring;
   const selfTested = await testing;
   if (baseline.status === "refused") throw new Error(`the probe on the host: ${baseline.reason}`);
-  const subset = labWithinTarget(labView.report, targetView.report, []);
-  refuseWiderLab(subset);
+  const subset = subsetOf(labView, targetView);
   const proved = (view: View) => withoutUnproved(compared(view, baseline.report), selfTested.unproved);
   return {
     target: faithful(target, proved(targetView)),
@@ -75,6 +77,15 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
 /** The lab can do more than the target, or it was not shown that it cannot: the researcher does not start. */
 export class WiderLab extends Error {}
 
+/** Where a probe gave no report there is nothing to hold against each other: the cycle says what else it saw, and has no researcher. */
+function subsetOf(lab: View, target: View): Subset {
+  const reason = target.silent ?? lab.silent;
+  if (reason !== undefined) return { status: "not_run", reason };
+  const subset = labWithinTarget(lab.report, target.report, []);
+  refuseWiderLab(subset);
+  return subset;
+}
+
 function refuseWiderLab(subset: Subset): void {
   if (subset.status === "held") return;
   if (subset.status === "not_run")
@@ -84,9 +95,9 @@ function refuseWiderLab(subset: Subset): void {
 }
 
 /** The target is also asked what only files of ours can show. */
-async function measureTarget(ground: Ground, target: Target): Promise<View> {
+async function measureTarget(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<View> {
   const view = await measureRoom(ground, target);
-  const { observations, checks } = await hostRows(ground, target);
+  const { observations, checks } = await hostRows(ground, gateway, target, lab);
   return {
     ...view,
     observations: [...view.observations, ...observations],
@@ -97,17 +108,16 @@ async function measureTarget(ground: Ground, target: Target): Promise<View> {
 /** Inside by the probe, outside by pid, and where they disagree a row that says so. */
 export async function measureRoom(ground: Ground, room: Joined): Promise<View> {
   const host = await hostFacts();
-  const measured = await probeRoom(ground, room, host);
-  if (measured.status === "refused") throw new GuestFailed(`the probe in the ${room.role}: ${measured.reason}`);
+  const { report: inside, silent } = told(room, await probeRoom(ground, room, host));
   const outside =
     room.sandbox.driver === "e2b"
       ? outsideElsewhere("it stands at E2B, where nobody can look at it from outside")
       : await lookFromOutside(room.sandbox.pid, host.namespaces);
-  const contradictory = [...compareViews(measured.report, outside).contradictory, ...unheard(room, measured.report)];
+  const contradictory = [...compareViews(inside, outside).contradictory, ...unheard(room, inside)];
   const disputed = new Set(contradictory.map((row) => row.id));
   const report = {
-    ...measured.report,
-    observations: [...measured.report.observations.filter((row) => !disputed.has(row.id)), ...contradictory],
+    ...inside,
+    observations: [...inside.observations.filter((row) => !disputed.has(row.id)), ...contradictory],
   };
   const listening = await listeningIn(room, room.internet);
   return {
@@ -119,7 +129,16 @@ export async function measureRoom(ground: Ground, room: Joined): Promise<View> {
       ...listening.checks,
       ...firewallRun(room.firewall ?? { status: "none" }),
     ],
+    ...(silent === undefined ? {} : { silent }),
   };
+}
+
+/** Throws when there is a report and it is not to be believed: whoever wrote that may have written anything else. */
+function told(room: Room, measured: Measurement): { report: ProbeReport; silent?: string } {
+  if (measured.status === "measured") return { report: measured.report };
+  const reason = `the probe in the ${room.role}: ${measured.reason}`;
+  if (measured.isSilent !== true) throw new GuestFailed(reason);
+  return { report: unmeasured(room.role === "lab" ? "lab" : "target", reason), silent: reason };
 }
 
 /** A room, and what stands around it. */

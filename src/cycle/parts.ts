@@ -22,7 +22,7 @@ import { type Judged, judge, settle } from "./judge.ts";
 import { type Measured, measureAll, measureRoom } from "./measure.ts";
 import { type Preflight, preflight } from "./preflight.ts";
 import { type Lab, labRoom, type Room, scratchRoom } from "./rooms.ts";
-import { research } from "./study.ts";
+import { notStudied, research } from "./study.ts";
 import { openTarget, type Target } from "./target.ts";
 import { measureTools } from "./tools.ts";
 import { type Mitigated, proveMitigations } from "./trials.ts";
@@ -107,7 +107,8 @@ export function realParts(ground: Ground): Parts {
       });
       return auditStack(clone, found, await declaredOf(clone));
     },
-    research: (lab, measured, audit) =>
+    research: async (lab, measured, audit) =>
+      notStudied(measured.subset) ??
       research(ground, messages, handed, lab, [...measured.target.observations, ...audit.observations]),
     async measureAgain(target, measured) {
       const { widened, narrowed } = diffReports(measured.asMeasured, (await measureRoom(ground, target)).report);

@@ -124,6 +124,7 @@ export type Opening = {
   limits?: SandboxSpec["limits"];
   /** Of a tool that the driver runs with it. */
   settings?: SandboxSpec["settings"];
+  interface?: SandboxSpec["interface"];
 };
 
 /** Provisions, joins the gateway, and waits for the shim's first word: a sandbox that does not speak has not started. */
@@ -147,6 +148,7 @@ export async function open(ground: Ground, gateway: Gateway, driver: Driver, ope
         limits: opening.limits ?? config.limits,
         confinement,
         ...(opening.settings === undefined ? {} : { settings: opening.settings }),
+        ...(opening.interface === undefined ? {} : { interface: opening.interface }),
       },
       {
         stateDir,

@@ -1,5 +1,8 @@
 import { fileURLToPath } from "node:url";
+import { oneLine } from "../base/text.ts";
 import type { Observation } from "../guest/observation.ts";
+import type { Subset } from "../probe/subset.ts";
+import { claims } from "../researcher/claims.ts";
 import type { Library } from "../researcher/library.ts";
 import type { Research } from "../researcher/researcher.ts";
 import { readPrompt, study } from "../researcher/study.ts";
@@ -35,4 +38,19 @@ export async function research(
   } finally {
     messages.setStudy(undefined);
   }
+}
+
+/** In place of a study, when the lab was not shown to be within the target: nobody starts in it. */
+export function notStudied(subset: Subset): Research | undefined {
+  if (subset.status !== "not_run") return undefined;
+  const end = { candidates: 0, turns: 0, status: "failed" as const };
+  const reason = oneLine(`the researcher was not started: ${subset.reason}`, 390);
+  return {
+    candidates: [],
+    refused: 0,
+    unfounded: 0,
+    read: claims().tally(),
+    asked: [],
+    end: { ...end, reason },
+  };
 }

@@ -6,7 +6,7 @@ import type { Clone, Declared } from "../stack/stack.ts";
 import { type Firewall, planFirewall, raiseOwn } from "./firewall.ts";
 import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
-import { internetAround, othersByFirewall, planResolver, RESOLVER_PATH } from "./internet.ts";
+import { interfaceFor, internetAround, othersByFirewall, planResolver, RESOLVER_PATH } from "./internet.ts";
 import { makeMountPoints } from "./mountPoints.ts";
 import { limitsOf, narrowTo } from "./narrower.ts";
 import { type Opening, open, type Room } from "./rooms.ts";
@@ -57,6 +57,7 @@ export async function openTarget(
   };
   try {
     await prepare(plan, declared, clone, directory);
+    const joinable = isJoined ? interfaceFor(declared, chosen.driver) : undefined;
     const room = await open(ground, gateway, chosen.driver, {
       role: "target",
       mounts: plan.mounts,
@@ -66,6 +67,7 @@ export async function openTarget(
       name: label,
       limits,
       ...(chosen.isTool ? asTool(declared) : {}),
+      ...(joinable === undefined ? {} : { interface: joinable }),
     });
     const own = planFirewall(declared, clone);
     const isSigning = own.status === "script";
@@ -137,7 +139,7 @@ async function prepare(
 }
 
 /** The tool understands its settings from where the agent works and whose home it is. */
-function asTool(declared: Declared): Pick<Opening, "cwd" | "env" | "settings"> {
+export function asTool(declared: Declared): Pick<Opening, "cwd" | "env" | "settings"> {
   return {
     cwd: declared.workspacePath,
     env: { HOME: declared.homePath, ...declared.env },

@@ -5,15 +5,19 @@ import type { Gateway } from "../egress/egress.ts";
 import type { Layout } from "../probe/tools/declared.ts";
 import { AGENTS_DIR, type CommandLine } from "../probe/tools/find.ts";
 import { makeKit } from "../probe/tools/kit.ts";
+import { type Outside, outsideOf } from "../probe/tools/outside.ts";
 import type { ToolRoom } from "../probe/tools/tools.ts";
 import type { Mount, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { Declared } from "../stack/stack.ts";
 import type { Copy } from "./copy.ts";
+import { planFirewall, raiseOwn } from "./firewall.ts";
 import { giveTo } from "./giveTo.ts";
 import type { Ground } from "./ground.ts";
+import { internetAround, planResolver } from "./internet.ts";
 import { makeMountPoints } from "./mountPoints.ts";
 import { narrowTo } from "./narrower.ts";
 import { open } from "./rooms.ts";
+import type { Chosen } from "./targetDriver.ts";
 import { planTarget, type TargetPlan } from "./targetPlan.ts";
 import { fitDriver } from "./toolDriver.ts";
 import { isNested } from "./weakGround.ts";
@@ -47,6 +51,7 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
   const onTouch = () => undefined;
   const plan = await planTarget({ declared, chosen, clone, directory: at("target"), rootfs, onTouch });
   narrowTo(chosen.driver, plan);
+  planResolver(plan, declared, chosen.driver, at("target"));
   await using cleanup = new AsyncDisposableStack();
   for (const sentinel of plan.sentinels) cleanup.defer(() => sentinel.stop());
   for (const standIn of plan.standIns) cleanup.defer(() => standIn.close());
@@ -61,7 +66,7 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
   const give = (path: string) => giveTo(path, uid, gid);
   await makeMountPoints(declared, clone, directoriesOf(plan));
   for (const tree of [at("target"), at("outside"), clone.home, clone.workspace]) give(tree);
-  const { sandbox, guest, end } = await open(ground, gateway, chosen.driver, {
+  const opened = await open(ground, gateway, chosen.driver, {
     role: "target",
     mounts,
     confinement: plan.confinement,
@@ -70,10 +75,13 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
     name: "tools",
     limits: roomFor(ground.config.limits),
   });
-  cleanup.defer(async () => void (await end()));
+  const { sandbox, guest } = opened;
+  cleanup.defer(async () => void (await opened.end()));
+  const outside = await outsideAround(ground, opened, { declared, chosen, clone, directory: at("target") });
   const layout: Layout = {
     home: declared.homePath,
     workspace: declared.workspacePath,
+    outside: OUTSIDE,
     hostOf: (path) => hostPathOf(mounts, path),
   };
   const room: ToolRoom = {
@@ -106,9 +114,25 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
     posts: { path: `${AGENTS_DIR}/posts`, host: at("posts") },
     give,
     listen: (path) => standInSocket(path, onTouch),
+    internet: outside,
   };
   const kept = cleanup.move();
   return { status: "opened", room, layout, caveat: fit.caveat, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+type Around = { declared: Declared; chosen: Chosen; clone: Copy; directory: string };
+
+/** The simulated internet, behind the stack's own firewall where it has one: without that, what is open says nothing of the real one. */
+async function outsideAround(
+  ground: Ground,
+  room: Awaited<ReturnType<typeof open>>,
+  { declared, chosen, clone, directory }: Around,
+): Promise<Outside> {
+  const own = planFirewall(declared, clone);
+  const internet = await internetAround(ground, room, { declared, chosen, isSigning: own.status === "script" });
+  const firewall = await raiseOwn(ground, room, { own, declared, clone, internet, directory });
+  if (firewall.status === "failed" || firewall.status === "unknown") return { status: "none", reason: firewall.why };
+  return outsideOf(internet);
 }
 
 /** Their programs are large and have many threads. */

@@ -159,7 +159,8 @@ function sourcesOf(
 }
 
 function subsetOf({ subset }: Measured): Report["subset"] {
-  if (subset.status !== "held")
+  if (subset.status === "not_run") return { status: "not-run", detail: subset.reason, excepted: [] };
+  if (subset.status === "refuted")
     return { status: "not-run", detail: "the cycle stops when it does not hold", excepted: [] };
   const detail = `${subset.compared} rows compared, ${subset.unmeasured.length} could not be asked in the lab.`;
   return { status: "held", detail, excepted: ["the gateway's own authorities", ...subset.excepted] };

@@ -67,7 +67,15 @@ export type SandboxSpec = {
    * `.` is `cwd`. Others ignore it.
    */
   settings?: Readonly<Record<string, unknown>>;
+  /**
+   * For a driver whose guests have a network stack of their own (runsc): an interface that leads nowhere until somebody joins its
+   * other end to something. Others ignore it; without one a sandbox has none.
+   */
+  interface?: Interface;
 };
+
+/** A pair of interfaces: `name`, with these addresses and routes, is the guest's, and `peer` lies beside it. */
+export type Interface = Readonly<Record<"name" | "peer" | "address" | "gateway" | "address6" | "gateway6", string>>;
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 

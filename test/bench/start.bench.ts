@@ -44,7 +44,7 @@ async function runsc(bed: Bed): Promise<Measured> {
   const { root, spec } = await bareRoot(bed);
   const bundle = bed.fresh("bundle");
   mkdirSync(bundle);
-  writeFileSync(join(bundle, "config.json"), JSON.stringify(bundleConfig(spec, root, ONE_LINE)));
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(bundleConfig(spec, root, { argv: ONE_LINE })));
   const platform = (await offeredPlatforms("runsc", bed.signal)).at(-1);
   const flags = [`--root=${bed.fresh("state")}`, `--platform=${platform}`, "--network=none", "--ignore-cgroups"];
   let id = 0;

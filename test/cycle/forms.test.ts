@@ -169,10 +169,12 @@ describe("a privileged container that is to be nested", () => {
       expect.arrayContaining(["the boundary of system calls", "/var/run/docker.sock at /var/run/docker.sock"]),
     );
     expect(found(nested)).toContain("engine-socket-declared");
-    expect(row(nested, "outbound-tcp")).toMatchObject({
-      verdict: "not-measured",
-      detail: expect.stringMatching(/gVisor has a network of its own|a virtual machine of ours has no interface/),
-    });
+    // gVisor's own network stack is joined to the sink; a virtual machine of ours has nothing to be joined.
+    const said =
+      nested.report.target.isolation === "gvisor"
+        ? row(nested, "outbound-tcp:address:443")?.verdict
+        : row(nested, "outbound-tcp")?.detail;
+    expect(said).toMatch(/^reachable$|a virtual machine of ours has no interface/);
   });
 });
 

@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { faithful } from "../../src/cycle/faithful.ts";
-import { heldAgainstSink, othersByFirewall, planResolver } from "../../src/cycle/internet.ts";
+import {
+  heldAgainstSink,
+  interfaceFor,
+  listeningIn,
+  othersByFirewall,
+  planResolver,
+} from "../../src/cycle/internet.ts";
 import type { Room } from "../../src/cycle/rooms.ts";
 import type { TargetPlan } from "../../src/cycle/targetPlan.ts";
 import { networkFor } from "../../src/probe/internet/addresses.ts";
@@ -26,13 +32,29 @@ test.each<[string, Partial<Declared>, Driver, boolean]>([
   ["a container", {}, driver("docker-runc", "container"), true],
   ["bubblewrap", {}, driver("bubblewrap", "container"), true],
   ["a target without a network", { network: "none" }, driver("bubblewrap", "container"), false],
-  ["gVisor", {}, driver("runsc", "gvisor"), false],
+  ["gVisor by an engine", {}, driver("docker-runsc", "gvisor"), false],
+  ["gVisor of our own", {}, driver("runsc", "gvisor"), true],
   ["a virtual machine", {}, driver("qemu", "microvm"), false],
   ["an outside service", {}, driver("e2b", "microvm"), false],
 ])("%s is told whom to ask for names only where somebody answers", (_what, more, by, isTold) => {
   const plan = planOf();
   planResolver(plan, declared(more), by, directory);
   expect(plan.mounts.map(({ path }) => path)).toEqual(isTold ? ["/etc/resolv.conf"] : []);
+});
+
+test("a guest with a network stack of its own is made with its interface, and nobody else is", () => {
+  const isThere = (more: Partial<Declared>, by: Driver) => interfaceFor(declared(more), by) !== undefined;
+  expect(isThere({}, driver("runsc", "gvisor"))).toBe(process.getuid?.() === 0);
+  expect(isThere({ network: "none" }, driver("runsc", "gvisor"))).toBe(false);
+  expect(isThere({}, driver("docker-runsc", "gvisor"))).toBe(false);
+  expect(isThere({}, driver("bubblewrap", "container"))).toBe(false);
+});
+
+test("where its own network stack keeps the table of listeners, nobody says that there are none", async () => {
+  const internet = { ...standing(() => Promise.reject(new Error("unasked"))), isOwnStack: true };
+  const { observations, checks } = await listeningIn({ sandbox: { pid: process.pid } } as Room, internet);
+  expect(observations).toEqual([]);
+  expect(checks).toMatchObject([{ check: "listening-port", status: "skipped" }]);
 });
 
 test("a resolv.conf that the stack itself brings stays, and ours names the sink", () => {

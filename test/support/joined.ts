@@ -58,7 +58,9 @@ export async function internetBed(): Promise<Bed> {
     const spec = scratchSpec(fixture, { role: "target", ...rest, mounts: [resolver, ...mounts] });
     const sandbox = await driver.create(spec, signal);
     const broker = scratchBroker(sandbox.channel);
-    await broker.hello;
+    await broker.hello.catch((cause: unknown) => {
+      throw new Error(`${spec.name} did not start: ${sandbox.stderrTail().slice(-400)}`, { cause });
+    });
     const internet = await openInternet({
       sandbox: spec.name,
       pid: sandbox.pid,

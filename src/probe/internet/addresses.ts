@@ -1,4 +1,5 @@
 import type { SimulatedInternet } from "../../guest/probe/network/try.ts";
+import type { Interface } from "../../sandbox/sandbox.ts";
 
 /**
  * Where everything stands in the simulated internet. All of these are ranges for documentation (RFC 5737, RFC 3849): if one of
@@ -19,6 +20,16 @@ export const ADDRESSES = {
 
 /** Names inside the two namespaces. */
 export const LINK = { sink: "wdsink", target: "eth0" } as const;
+
+/** Of a target whose own network stack takes it over at its start. */
+export const INTERFACE: Interface = {
+  name: LINK.target,
+  peer: LINK.sink,
+  address: ADDRESSES.target,
+  gateway: ADDRESSES.gateway,
+  address6: ADDRESSES.target6,
+  gateway6: ADDRESSES.gateway6,
+};
 
 /** `.example` is nobody's (RFC 2606). */
 export const ZONE = "sink.example";

@@ -7,7 +7,7 @@ import { type SimulatedInternet, tokenOf } from "../../guest/probe/network/try.t
 import type { ProcessId } from "../../stop/stop.ts";
 import { ADDRESSES, networkFor } from "./addresses.ts";
 import type { Told } from "./messages.ts";
-import { join, leavingFrom } from "./netns.ts";
+import { answersEcho, join, leavingFrom } from "./netns.ts";
 import { type Sink, startSink } from "./sink.ts";
 
 /**
@@ -16,8 +16,8 @@ import { type Sink, startSink } from "./sink.ts";
  * local, every name has an answer, and nothing leads on to the machine's network. Whatever the sandbox's own controls let
  * pass arrives there and is written down by the nonce it carries; judge.ts holds that against what the inside says.
  *
- * Needs root, `unshare`, `nsenter` and `ip`, and a target whose network is the kernel's: gVisor without a network of the host,
- * a virtual machine without an interface and an outside service have none to be joined.
+ * Needs root, `unshare`, `nsenter` and `ip`, and a target whose network is the kernel's, or one with a network stack of its own that
+ * was given an end of the pair when it began: a virtual machine without an interface and an outside service have nothing to be joined.
  */
 export type Internet = Standing | { status: "none"; reason: string };
 
@@ -34,6 +34,8 @@ export type Standing = {
   /** For one measurement, with a nonce of its own; `direct` are names that a filter inside was made for. */
   network(direct?: readonly string[]): SimulatedInternet;
   told(): Promise<Told>;
+  /** The target's packets are made by a network stack of its own: filters and tables of the kernel's namespace say nothing of them. */
+  isOwnStack: boolean;
   /** Which of these ports of the target answer to a neighbour. */
   dial(ports: readonly number[]): Promise<number[]>;
   end(): Promise<void>;
@@ -48,6 +50,8 @@ export type OpenOptions = {
   cannot: string | undefined;
   /** The sandbox confines by a tool of its own, in a namespace within the target's. */
   isTool: boolean;
+  /** Made with INTERFACE (addresses.ts), which its own network stack took over. */
+  isOwnStack?: boolean;
   /** What is declared is a container of an engine. */
   isEngine: boolean;
   /** Names that the stack's own policy lets through. */
@@ -79,9 +83,9 @@ export async function openInternet(options: OpenOptions): Promise<Internet> {
 }
 
 async function standing(sink: Sink, options: OpenOptions): Promise<Standing> {
-  const { pid, isTool, isEngine, allowed, timeoutMs } = options;
+  const { pid, isTool, isEngine, isOwnStack = false, allowed, timeoutMs, busybox } = options;
   const targetPid = leavingFrom(pid, isTool);
-  const joined = await join({ sinkPid: sink.process.pid, targetPid, isEngine });
+  const joined = await join({ sinkPid: sink.process.pid, targetPid, isEngine, isOwnStack });
   if (joined.status === "refused") throw new Error(joined.reason);
   const { hasIpv6 } = joined;
   const network = (direct: readonly string[] = []) =>
@@ -92,12 +96,17 @@ async function standing(sink: Sink, options: OpenOptions): Promise<Standing> {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
   const authority = await sink.listen({ ...placesOf(network(), hasIpv6), isSigning: options.isSigning === true });
+  const nonce = network().nonce;
+  const control = isOwnStack
+    ? controlByEcho(await answersEcho(sink.process.pid, busybox))
+    : await controlOf(sink, { targetPid, busybox, nonce });
   return {
     status: "standing",
     process: sink.process,
+    isOwnStack,
     hasIpv6,
     ...(authority === undefined ? {} : { authority }),
-    control: await controlOf(sink, { targetPid, busybox: options.busybox, nonce: network().nonce }),
+    control,
     network,
     told: () => sink.told(),
     dial: (ports) => sink.dial({ host: ADDRESSES.target, from: ADDRESSES.neighbour, ports }),
@@ -141,3 +150,10 @@ async function controlOf(
 }
 
 const CONTROL_MS = 5_000;
+
+function controlByEcho(isHeld: boolean): Standing["control"] {
+  const evidence = isHeld
+    ? "the sandbox's own network stack answered our sink"
+    : "the sandbox's own network stack did not answer our sink";
+  return { isHeld, evidence };
+}

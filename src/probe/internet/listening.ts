@@ -34,6 +34,11 @@ export async function listeningPorts(pid: number, internet: Pick<Standing, "dial
   return { observations, run: { ...line, status: "degraded", reason: `only ${PORTS_MAX} ports were looked at` } };
 }
 
+/** Where the kernel's table says nothing of the target. */
+export function notListed(reason: string): CheckRun {
+  return { check: CHECK, category: "network", from: "outside", status: "skipped", reason };
+}
+
 const LISTEN = "0A";
 const LOOPBACK = /^(?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F)$/;
 

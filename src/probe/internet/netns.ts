@@ -13,11 +13,20 @@ import { ADDRESSES, LINK } from "./addresses.ts";
 /** `iproute2` may be missing, or a kernel without veth; then `reason` says so. */
 export type Joined = { status: "joined"; hasIpv6: boolean } | { status: "refused"; reason: string };
 
-export async function join(options: { sinkPid: number; targetPid: number; isEngine: boolean }): Promise<Joined> {
-  const { sinkPid, targetPid, isEngine } = options;
+export async function join(options: {
+  sinkPid: number;
+  targetPid: number;
+  isEngine: boolean;
+  /** The target's own stack has its end already, and the other lies beside it. */
+  isOwnStack: boolean;
+}): Promise<Joined> {
+  const { sinkPid, targetPid, isEngine, isOwnStack } = options;
+  const moved = isOwnStack ? await batch(targetPid, [`link set ${LINK.sink} netns ${sinkPid}`]) : undefined;
+  if (moved !== undefined) return { status: "refused", reason: moved };
+  const pair = isOwnStack ? [] : [`link add ${LINK.sink} type veth peer name ${LINK.target} netns ${targetPid}`];
   const sink = await batch(sinkPid, [
     "link set lo up",
-    `link add ${LINK.sink} type veth peer name ${LINK.target} netns ${targetPid}`,
+    ...pair,
     `addr add ${ADDRESSES.gateway}/24 dev ${LINK.sink}`,
     `addr add ${ADDRESSES.neighbour}/24 dev ${LINK.sink}`,
     `link set ${LINK.sink} up`,
@@ -26,6 +35,7 @@ export async function join(options: { sinkPid: number; targetPid: number; isEngi
     "route add local 0.0.0.0/0 dev lo table local",
   ]);
   if (sink !== undefined) return { status: "refused", reason: sink };
+  if (isOwnStack) return { status: "joined", hasIpv6: await sinkIpv6(sinkPid) };
   const target = await batch(targetPid, [
     "link set lo up",
     `link set ${LINK.target} up`,
@@ -39,14 +49,7 @@ export async function join(options: { sinkPid: number; targetPid: number; isEngi
 
 /** An engine switches it off where its network has none; then the target has none here either. */
 async function joinIpv6(sinkPid: number, targetPid: number): Promise<boolean> {
-  const sink = await batch(sinkPid, [
-    `addr add ${ADDRESSES.gateway6}/64 dev ${LINK.sink} nodad`,
-    `route add ${ADDRESSES.target6}/128 dev ${LINK.sink} table local`,
-    "route add local ::/0 dev lo table local",
-    // Of IPv6 the kernel lets nobody bind to an address that no interface has.
-    ...[ADDRESSES.outside6, ADDRESSES.foreignResolver6].map((address) => `addr add ${address}/128 dev lo nodad`),
-  ]);
-  if (sink !== undefined) return false;
+  if (!(await sinkIpv6(sinkPid))) return false;
   const target = await batch(targetPid, [
     `addr add ${ADDRESSES.target6}/64 dev ${LINK.target} nodad`,
     `route add ::/0 via ${ADDRESSES.gateway6}`,
@@ -54,10 +57,26 @@ async function joinIpv6(sinkPid: number, targetPid: number): Promise<boolean> {
   return target === undefined;
 }
 
+async function sinkIpv6(sinkPid: number): Promise<boolean> {
+  const refusal = await batch(sinkPid, [
+    `addr add ${ADDRESSES.gateway6}/64 dev ${LINK.sink} nodad`,
+    `route add ${ADDRESSES.target6}/128 dev ${LINK.sink} table local`,
+    "route add local ::/0 dev lo table local",
+    // Of IPv6 the kernel lets nobody bind to an address that no interface has.
+    ...[ADDRESSES.outside6, ADDRESSES.foreignResolver6].map((address) => `addr add ${address}/128 dev lo nodad`),
+  ]);
+  return refusal === undefined;
+}
+
 /** As an engine does for every container of its own (moby, oci_linux.go: net.ipv4.ping_group_range). Left as it is where that is refused. */
 async function allowEcho(targetPid: number): Promise<void> {
   const script = 'echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range';
   await inNetns(targetPid, ["/bin/sh", "-c", script]);
+}
+
+/** From the sink's side, where the target's own stack answers and nothing of ours can be run in it. */
+export async function answersEcho(sinkPid: number, busybox: string): Promise<boolean> {
+  return (await inNetns(sinkPid, [busybox, "ping", "-c", "1", "-W", "2", ADDRESSES.target])) === undefined;
 }
 
 /** What went wrong, in one line; undefined when nothing did. */

@@ -35,7 +35,10 @@ async function ping(host: string, run: Runner): Promise<Said> {
     return { verdict: "denied", detail: isNoWay ? "there is no way there" : "no answer in time" };
   }
   // That busybox asks for a raw socket alone. The kernel may let a group have another kind, with which the image's own ping works.
-  const [from = 1, to = 0, gid = -1] = stdout.split(/\s+/).map(Number);
+  const told = stdout.trim().split(/\s+/).map(Number);
+  const [from = 1, to = 0, gid = -1] = told;
+  if (told.length < 3)
+    return { verdict: "not-measured", detail: "it may not be sent by this program, and by whom it may is not told" };
   if (gid < from || gid > to) return { verdict: "denied", detail: "EPERM, a missing capability" };
   return {
     verdict: "not-measured",

@@ -10,7 +10,7 @@ import type { Mount, SandboxSpec } from "../sandbox.ts";
 export function bundleConfig(
   spec: SandboxSpec,
   root: OwnRoot,
-  argv: readonly string[] = firstArgv(spec.name),
+  { argv = firstArgv(spec.name), isJoinable = false }: { argv?: readonly string[]; isJoinable?: boolean } = {},
 ): unknown {
   const { confinement } = spec;
   const kept = confinement.capabilities;
@@ -38,7 +38,10 @@ export function bundleConfig(
       ...root.mounts.toSorted((a, b) => a.path.length - b.path.length).map(mounted),
     ],
     linux: {
-      namespaces: ["pid", "network", "ipc", "uts", "mount"].map((type) => ({ type })),
+      namespaces: ["pid", "network", "ipc", "uts", "mount"].map((type) =>
+        // runsc begins in the namespace that holds the interface, and would make another one.
+        type === "network" && isJoinable ? { type, path: "/proc/self/ns/net" } : { type },
+      ),
     },
   };
 }

@@ -21,6 +21,7 @@ import { type Lookout, openLookout } from "../lookout.ts";
 import { makeOwnRoot, type OwnRoot } from "../ownRoot.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
 import { bundleConfig } from "./bundle.ts";
+import { withInterface } from "./interface.ts";
 import { offeredPlatforms, type Platform, runscVersion } from "./platform.ts";
 
 /**
@@ -102,7 +103,9 @@ async function bootingPlatform(plan: Plan, signal: AbortSignal): Promise<Platfor
   const offered = await offeredPlatforms(program, signal);
   for (const platform of offered.slice(0, -1)) {
     const id = `${spec.name}.trial`;
-    const bundle = writeBundle(join(place.directory, `trial-${platform}`), plan, [`${GUEST_DIR}/busybox`, "true"]);
+    const bundle = writeBundle(join(place.directory, `trial-${platform}`), plan, {
+      argv: [`${GUEST_DIR}/busybox`, "true"],
+    });
     const argv = within(place.cgroups, spec.name, [...runscArgv(plan, platform), "run", "--bundle", bundle, id]);
     const { code } = await exec(argv, { signal, timeoutMs: TRIAL_MS });
     if (code === 0) return platform;
@@ -114,19 +117,18 @@ async function bootingPlatform(plan: Plan, signal: AbortSignal): Promise<Platfor
 
 async function create(local: Local, plan: Plan & { platform: Platform }, signal: AbortSignal): Promise<Sandbox> {
   const { spec, place } = plan;
-  const bundle = writeBundle(join(place.directory, "bundle"), plan);
+  const own = spec.interface;
+  const bundle = writeBundle(join(place.directory, "bundle"), plan, { isJoinable: own !== undefined });
   const pidFile = join(place.directory, "pid");
   // runsc takes its sandbox with it when it dies; this makes runsc die with us.
-  const argv = [
-    "setpriv",
-    "--pdeathsig=KILL",
-    "--",
-    ...runscArgv(plan, plan.platform),
+  const run = [
+    ...runscArgv(plan, plan.platform, own === undefined ? "none" : "sandbox"),
     "run",
     `--bundle=${bundle}`,
     `--pid-file=${pidFile}`,
     spec.name,
   ];
+  const argv = ["setpriv", "--pdeathsig=KILL", "--", ...(own === undefined ? run : withInterface(own, run))];
   const linked = await startLinked(within(place.cgroups, spec.name, argv));
   const { child, channel } = linked;
   const said = tailOf(child.stderr);
@@ -144,22 +146,22 @@ async function create(local: Local, plan: Plan & { platform: Platform }, signal:
 }
 
 /** State, log and sockets of each sandbox lie in its own directory, so that two know nothing of each other. */
-function runscArgv({ program, place }: Plan, platform: Platform): string[] {
+function runscArgv({ program, place }: Plan, platform: Platform, network: "none" | "sandbox" = "none"): string[] {
   const isRoot = process.getuid?.() === 0;
   return [
     program,
     `--root=${join(place.directory, "state")}`,
     `--platform=${platform}`,
-    "--network=none",
+    `--network=${network}`,
     // Our own control groups hold all of runsc, which its own would not.
     "--ignore-cgroups",
     ...(isRoot ? [] : ["--rootless"]),
   ];
 }
 
-function writeBundle(directory: string, { spec, root }: Plan, argv?: readonly string[]): string {
+function writeBundle(directory: string, { spec, root }: Plan, how: Parameters<typeof bundleConfig>[2] = {}): string {
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "config.json"), JSON.stringify(bundleConfig(spec, root, argv)));
+  writeFileSync(join(directory, "config.json"), JSON.stringify(bundleConfig(spec, root, how)));
   return directory;
 }
 
