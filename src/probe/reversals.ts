@@ -1,5 +1,6 @@
 import { checkOf, type Observation } from "../guest/observation.ts";
 import { isExposure } from "./boundary.ts";
+import { TOOL_REVERSALS } from "./tools/reversals.ts";
 
 /**
  * The smallest change that closes an exposure: a flag, a mount option, a mode. What must flip for it to count is the
@@ -45,6 +46,7 @@ const trust: Close = (path) =>
 
 /** By check. Docker's and bubblewrap's own words, from docker-run(1), devcontainers' runArgs and bwrap(1). */
 const REVERSALS: Readonly<Record<string, Close>> = {
+  ...TOOL_REVERSALS,
   "inherited-descriptor": always(
     "close descriptors from 3 on before the sandbox starts (O_CLOEXEC, or exec 3>&- in its starter)",
   ),
@@ -134,6 +136,8 @@ const REVERSALS: Readonly<Record<string, Close>> = {
     `make an empty ${path} and mount it read-only over the workspace, or have the program outside not obey it`,
   "persistence-path": (path) =>
     `put ${path} on a tmpfs or mount it read-only, so that nothing of it is there in the next session`,
+  "memory-store": (path) =>
+    `give each run a store of its own: put ${path} on a tmpfs (docker --tmpfs, bwrap --tmpfs), or mount it read-only`,
   "git-environment": unset,
   "git-settings": trust,
   "git-program": (key) =>

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { giveTo } from "../../src/cycle/giveTo.ts";
 import { standInSocket } from "../../src/decoys/standIn.ts";
+import { RESOLV_CONF } from "../../src/probe/internet/addresses.ts";
+import { openInternet } from "../../src/probe/internet/internet.ts";
 import { type DrivenAgent, findCommandLine } from "../../src/probe/tools/find.ts";
 import { makeKit } from "../../src/probe/tools/kit.ts";
+import { type Outside, outsideOf } from "../../src/probe/tools/outside.ts";
 import { type Declaration, measureAgent, type ToolPlane } from "../../src/probe/tools/tools.ts";
 import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/bubblewrap.ts";
 import { live } from "../../src/sandbox/contract/fixture.ts";
@@ -25,6 +28,10 @@ type Stack = {
   hooks?: Declaration["hooks"];
   /** No filter of system calls: for an agent that makes a sandbox of its own inside. */
   isOpen?: boolean;
+  /** A simulated one around the sandbox. */
+  hasInternet?: boolean;
+  subAgents?: Declaration["subAgents"];
+  ownSandbox?: Declaration["ownSandbox"];
   /** Paths that the settings close, below the home or the workspace, by the rule that does. */
   denied?: Record<string, string>;
 };
@@ -49,7 +56,16 @@ async function measured(
   root: string,
   image: Image,
   agent: DrivenAgent,
-  { files, servers = [], hooks = [], denied = {}, isOpen = false }: Stack,
+  {
+    files,
+    servers = [],
+    hooks = [],
+    denied = {},
+    isOpen = false,
+    hasInternet = false,
+    subAgents = [],
+    ownSandbox,
+  }: Stack,
 ): Promise<ToolPlane> {
   const at = (name: string) => join(root, name);
   for (const name of ["home", "workspace", "outside", "posts", "kit"]) mkdirSync(at(name), { recursive: true });
@@ -67,6 +83,7 @@ async function measured(
     { kind: "bind", source: at("posts"), path: "/.agents/posts", mode: "ro" },
     ...(await makeKit(at("kit"), [found.commandLine])),
     ...found.commandLine.mounts,
+    ...(hasInternet ? [resolverIn(root)] : []),
   ];
   const give = (path: string) => giveTo(path, UID, UID);
   for (const name of ["home", "workspace", "outside"]) give(at(name));
@@ -82,9 +99,10 @@ async function measured(
   const limits = { memoryMiB: 2048, cpus: 2, pids: 512 };
   await live(
     driver,
-    { image, signal, cycle: "tools" },
+    { image, signal, cycle: `tools${process.pid}` },
     { mounts, limits, confinement: { ...STRICT, seccomp: isOpen ? "none" : "strict" } },
-    async ({ sandbox, broker }) => {
+    async ({ sandbox, broker, spec }) => {
+      await using internet = await internetFor({ hasInternet, sandbox: spec.name, pid: sandbox.pid, image });
       plane = await measureAgent(
         {
           run: (order, timeoutMs) =>
@@ -108,12 +126,38 @@ async function measured(
           // On a machine that others use too: what is claimed is what happens, not how fast.
           driveMs: 180_000,
           listen: (path) => standInSocket(path, () => undefined),
+          internet: internet.outside,
         },
         found.commandLine,
-        { deniedPaths, servers, hooks },
+        { deniedPaths, servers, hooks, subAgents, remote: [], ...(ownSandbox === undefined ? {} : { ownSandbox }) },
       );
     },
   );
   if (plane === undefined) throw new Error("nothing was measured");
   return plane;
+}
+
+function resolverIn(root: string): Mount {
+  const source = join(root, "resolv.conf");
+  writeFileSync(source, RESOLV_CONF);
+  return { kind: "bind", source, path: "/etc/resolv.conf", mode: "ro" };
+}
+
+type Around = { hasInternet: boolean; sandbox: string; pid: number; image: Image };
+
+async function internetFor({
+  hasInternet,
+  sandbox,
+  pid,
+  image,
+}: Around): Promise<AsyncDisposable & { outside: Outside }> {
+  if (!hasInternet) {
+    const outside = { status: "none", reason: "this bed has none" } as const;
+    return { outside, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const busybox = join(image.guest, "busybox");
+  const options = { sandbox, pid, busybox, cannot: undefined, isTool: false, isEngine: true, allowed: [] };
+  const internet = await openInternet(options);
+  if (internet.status === "none") throw new Error(internet.reason);
+  return { outside: outsideOf(internet), [Symbol.asyncDispose]: () => internet.end() };
 }

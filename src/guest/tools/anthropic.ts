@@ -4,13 +4,25 @@ import { asAnswer, asTool, at, type Dialect, listAt, sendJson, streamTo, textsOf
 export const anthropic: Dialect = {
   protocol: "anthropic",
   isTurn: (method, path) => method === "POST" && path.split("?")[0] === "/v1/messages",
-  toolsIn: (body) => listAt(body, "tools").flatMap((tool) => asTool(at(tool, "name"), at(tool, "input_schema"))),
+  toolsIn: (body) =>
+    listAt(body, "tools")
+      .filter((tool) => !isOfTheVendor(tool))
+      .flatMap((tool) => asTool(at(tool, "name"), at(tool, "input_schema"))),
+  vendorToolsIn: (body) =>
+    listAt(body, "tools")
+      .filter(isOfTheVendor)
+      .map((tool) => String(at(tool, "name"))),
   answersIn: (body) =>
     listAt(body, "messages")
       .filter((message) => at(message, "role") === "user")
       .flatMap((message) => listAt(message, "content"))
       .filter((block) => at(block, "type") === "tool_result")
       .map((block) => asAnswer(textsOf(at(block, "content")), at(block, "is_error") === true)),
+  saidByUser: (body) =>
+    listAt(body, "messages")
+      .filter((message) => at(message, "role") === "user")
+      .map((message) => textsOf(at(message, "content"), ["text"]))
+      .join("\n"),
   reply(response, said, { body }) {
     const model = at(body, "model");
     const stop_reason = "call" in said ? "tool_use" : "end_turn";
@@ -45,3 +57,8 @@ export const anthropic: Dialect = {
     response.end();
   },
 };
+
+/** It has a type of its own and no parameters to fill (docs.anthropic.com, server tools). */
+function isOfTheVendor(tool: unknown): boolean {
+  return typeof at(tool, "type") === "string" && at(tool, "input_schema") === undefined;
+}

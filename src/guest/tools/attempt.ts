@@ -1,19 +1,21 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { errnoOf } from "../../base/errors.ts";
-import type { Attempt } from "./order.ts";
+import type { Attempt, Attempts, Proxies } from "./order.ts";
 import type { AttemptResult } from "./transcript.ts";
 
 const CONNECT_MS = 2_000;
+const FETCH_MS = 5_000;
 
 /** Tries one thing after the other, and says of each what came of it. Never rejects for what the kernel refuses. */
-export async function attemptAll(attempts: readonly Attempt[]): Promise<AttemptResult[]> {
+export async function attemptAll({ attempts, proxies }: Attempts): Promise<AttemptResult[]> {
   const results: AttemptResult[] = [];
-  for (const attempt of attempts) results.push(await tried(attempt));
+  for (const attempt of attempts) results.push(await tried(attempt, proxies));
   return results;
 }
 
-async function tried(attempt: Attempt): Promise<AttemptResult> {
+async function tried(attempt: Attempt, proxies: Proxies): Promise<AttemptResult> {
   try {
     switch (attempt.do) {
       case "read":
@@ -24,6 +26,8 @@ async function tried(attempt: Attempt): Promise<AttemptResult> {
       case "connect":
         await connected(attempt.path);
         return { isDone: true, text: "" };
+      case "fetch":
+        return { isDone: true, text: `status ${await fetched(attempt.url, proxies)}` };
     }
   } catch (thrown) {
     const errno = errnoOf(thrown);
@@ -41,6 +45,19 @@ function connected(path: string): Promise<void> {
       socket.destroy();
       resolve();
     });
+  });
+}
+
+/** Whatever answers; who did is told outside. Rejects as the socket does. */
+function fetched(url: string, proxyEnv: Proxies): Promise<number> {
+  return new Promise((resolve, reject) => {
+    // Of our own environment nothing: a proxy of ours stands there.
+    const request = get(url, { timeout: FETCH_MS, agent: new Agent({ proxyEnv }) }, (response) => {
+      response.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+    request.once("timeout", () => request.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));
+    request.once("error", reject);
   });
 }
 

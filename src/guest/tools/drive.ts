@@ -13,7 +13,7 @@ const DRAIN_MS = 300;
  * only server it can reach is the model on loopback. Never rejects for what the agent does.
  */
 export async function drive(order: Extract<Order, { mode: "drive" }>): Promise<Transcript> {
-  await using endpoint = await scriptedModel(order.protocol, order.calls);
+  await using endpoint = await scriptedModel(order.protocol, order);
   const filled = (text: string) => text.replaceAll(MODEL_URL, endpoint.url);
   const [program, ...args] = order.argv.map(filled);
   const env = Object.fromEntries(Object.entries(order.env).map(([name, value]) => [name, filled(value)]));

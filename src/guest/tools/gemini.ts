@@ -1,4 +1,4 @@
-import { asAnswer, asTool, at, type Dialect, listAt, sendJson, streamTo } from "./protocol.ts";
+import { asAnswer, asTool, at, type Dialect, listAt, sendJson, streamTo, textsOf } from "./protocol.ts";
 
 /** generateContent and its streamed sister (ai.google.dev/api/generate-content), as Gemini CLI speaks them. */
 export const gemini: Dialect = {
@@ -8,6 +8,16 @@ export const gemini: Dialect = {
     listAt(body, "tools")
       .flatMap((tool) => listAt(tool, "functionDeclarations"))
       .flatMap((one) => asTool(at(one, "name"), at(one, "parametersJsonSchema") ?? at(one, "parameters"))),
+  vendorToolsIn: (body) =>
+    listAt(body, "tools").flatMap((tool) =>
+      Object.keys(Object(tool)).filter((name) => name !== "functionDeclarations"),
+    ),
+  saidByUser: (body) =>
+    listAt(body, "contents")
+      .filter((content) => at(content, "role") === "user")
+      .map((content) => textsOf(at(content, "parts")))
+      .join("\n"),
+  ending: { tool: "complete_task", input: { result: { response: "done" } } },
   answersIn: (body) =>
     listAt(body, "contents")
       .flatMap((content) => listAt(content, "parts"))

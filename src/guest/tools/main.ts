@@ -14,5 +14,5 @@ else if (as === "server") await standAsServer(file);
 else process.stdout.write(`${JSON.stringify(await carriedOut(JSON.parse(await text(process.stdin)) as Order))}\n`);
 
 function carriedOut(order: Order): Promise<unknown> {
-  return order.mode === "drive" ? drive(order) : attemptAll(order.attempts);
+  return order.mode === "drive" ? drive(order) : attemptAll(order);
 }

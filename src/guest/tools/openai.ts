@@ -14,6 +14,15 @@ export const openai: Dialect = {
         const text = textsOf(at(item, "output"));
         return asAnswer(text, FAILED.test(text));
       }),
+  vendorToolsIn: (body) =>
+    listAt(body, "tools")
+      .filter((tool) => at(tool, "name") === undefined && !OF_THE_AGENT.has(at(tool, "type")))
+      .map((tool) => String(at(tool, "type"))),
+  saidByUser: (body) =>
+    listAt(body, "input")
+      .filter((item) => at(item, "type") === "message" && at(item, "role") === "user")
+      .map((item) => textsOf(at(item, "content")))
+      .join("\n"),
   reply(response, said, { body }) {
     const event = streamTo(response);
     const send = (type: string, data: object) => event(type, { type, ...data });
@@ -42,6 +51,9 @@ export const openai: Dialect = {
     response.end();
   },
 };
+
+/** Tools without a name that the agent carries out by itself. */
+const OF_THE_AGENT: ReadonlySet<unknown> = new Set(["local_shell", "custom", "function", "namespace"]);
 
 /** Codex tells a failure in the text of its answer alone. */
 const FAILED =

@@ -12,8 +12,9 @@ const LOOK_MS = 50;
  * hook may do it may do from its first instruction on, whatever the agent asks about its tools later.
  */
 export async function standAt(file: string): Promise<void> {
-  const { attempts, answers, until, untilMs } = JSON.parse(readFileSync(file, "utf8")) as Post;
-  const results = await attemptAll(attempts);
+  const post = JSON.parse(readFileSync(file, "utf8")) as Post;
+  const { answers, until, untilMs } = post;
+  const results = await attemptAll(post);
   leave(answers, JSON.stringify(results));
   for (const endMs = performance.now() + untilMs; !existsSync(until) && performance.now() < endMs; )
     await sleep(LOOK_MS);

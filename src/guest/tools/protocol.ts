@@ -10,6 +10,12 @@ export type Dialect = {
   /** Tools offered in a request, and the answers to the calls so far, in order. */
   toolsIn(body: unknown): OfferedTool[];
   answersIn(body: unknown): Answer[];
+  /** Tools that are no program's but the vendor's: nothing of them runs where the agent does. */
+  vendorToolsIn(body: unknown): string[];
+  /** What the agent says to the model as its user, without the answers to calls. */
+  saidByUser(body: unknown): string;
+  /** The call with which a sub-agent has to end, where it may not simply stop. */
+  ending?: Call;
   /** The model's answer: one call, or a last word. `path` tells whether the agent wants it streamed. */
   reply(response: ServerResponse, said: Said, request: { body: unknown; path: string }): void;
 };
@@ -53,11 +59,11 @@ function recordAt(value: unknown, key: string): Record<string, unknown> {
 }
 
 /** The texts of a content that is a string or a list of blocks with a `text` or a `content` each. */
-export function textsOf(content: unknown): string {
+export function textsOf(content: unknown, keys: readonly string[] = ["text", "content"]): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content
-    .map((block) => at(block, "text") ?? at(block, "content"))
+    .map((block) => keys.map((key) => at(block, key)).find((text) => text !== undefined))
     .filter((text) => typeof text === "string")
     .join("\n");
 }

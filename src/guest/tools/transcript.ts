@@ -30,13 +30,21 @@ const OfferedTool = z.strictObject({
 });
 export type OfferedTool = z.infer<typeof OfferedTool>;
 
-export const Transcript = z.strictObject({
+export const Conversation = z.strictObject({
   /** Of the agent's last request that offered any. */
   tools: z.array(OfferedTool).max(400),
   /** In the order of the calls; shorter when the agent ended before. */
   answers: z.array(Answer).max(400),
   /** Requests of the agent that the scripted model took for a turn of the conversation. */
   turns: z.int().nonnegative(),
+});
+export type Conversation = z.infer<typeof Conversation>;
+
+export const Transcript = Conversation.extend({
+  /** In the order of the scripts; one without turns never began. */
+  subs: z.array(Conversation).max(20),
+  /** What the agent told the model it may use of the vendor's own: a search of the web, for one. */
+  vendorTools: z.array(z.string().max(300)).max(50),
   /** Methods and paths of other requests, each once. */
   otherRequests: z.array(z.string().max(200)).max(50),
   end: z.strictObject({

@@ -1,5 +1,5 @@
 import { guestArgv } from "../../guest/argv.ts";
-import { MODEL_URL, type Protocol } from "../../guest/tools/order.ts";
+import { type Call, MODEL_URL, type Protocol, SUB_AGENT } from "../../guest/tools/order.ts";
 import type { CommandLine, DrivenAgent } from "./find.ts";
 import { KIT_PATH } from "./kit.ts";
 
@@ -7,7 +7,7 @@ import { KIT_PATH } from "./kit.ts";
  * How each agent's command line is driven without a person: its protocol, its arguments, what its own tools are for. No flag
  * here takes a question away: what the stack's settings let through is what runs.
  */
-export type Role = "shell" | "reader" | "writer" | "searcher" | "patcher";
+export type Role = "shell" | "reader" | "writer" | "editor" | "searcher" | "patcher" | "fetcher" | "vendor";
 
 export type AgentDriver = {
   protocol: Protocol;
@@ -15,12 +15,24 @@ export type AgentDriver = {
   tools: Readonly<Record<string, Role>>;
   /** A tool of an MCP server, by the name that the agent gives it: server and tool, or undefined for one of its own. */
   serverOf(tool: string): { server: string; tool: string } | undefined;
+  subAgents: SubAgents;
   /** Its shell tool is also where a patch is handed in, which the agent then applies itself. */
   patchesByShell?: boolean;
   arguments(posts: Posts): string[];
   env: Readonly<Record<string, string>>;
   /** Content of the file that SETTINGS_FILE names, when arguments cannot say where the posts stand. */
   settings?: (posts: Posts) => string;
+};
+
+/** How it is told to have another agent do something. */
+export type SubAgents = {
+  tool: string;
+  /** The kind that every installation has. */
+  general: string;
+  /** Whether a kind that the stack declares can be asked for by name. */
+  hasKinds: boolean;
+  /** The calls that start one with a task and wait for its end. */
+  start(kind: string, task: string): Call[];
 };
 
 /** Argvs of ours that the agent starts by itself. */
@@ -30,12 +42,33 @@ export const POST_SERVER = "weakdoor-post";
 /** In `env` of an agent that takes no arguments for its settings, this stands for the file's path inside. */
 const SETTINGS_FILE = "{settings}";
 const PROMPT = "Go on as you were told.";
+/** Longest wait for a sub-agent; the whole run has a limit of its own. */
+const SUB_AGENT_MS = 120_000;
 
 export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
   // code.claude.com/docs/en/cli-reference and /settings
   "claude-code": {
     protocol: "anthropic",
-    tools: { Bash: "shell", Read: "reader", Write: "writer", Grep: "searcher" },
+    tools: {
+      Bash: "shell",
+      Read: "reader",
+      Write: "writer",
+      Edit: "editor",
+      Grep: "searcher",
+      WebFetch: "fetcher",
+      WebSearch: "vendor",
+    },
+    subAgents: {
+      tool: "Agent",
+      general: "general-purpose",
+      hasKinds: true,
+      start: (kind, prompt) => [
+        {
+          tool: "Agent",
+          input: { description: "Goes on as told", prompt, subagent_type: kind, run_in_background: false },
+        },
+      ],
+    },
     serverOf: (tool) => double(tool, /^mcp__(.+?)__(.+)$/),
     arguments: ({ server, hook }) => [
       "-p",
@@ -45,7 +78,11 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
       "--mcp-config",
       JSON.stringify({ mcpServers: { [POST_SERVER]: { command: server[0], args: server.slice(1) } } }),
       "--settings",
-      JSON.stringify({ hooks: { SessionStart: [{ hooks: [{ type: "command", command: quoted(hook) }] }] } }),
+      JSON.stringify({
+        hooks: { SessionStart: [{ hooks: [{ type: "command", command: quoted(hook) }] }] },
+        // Else it asks its vendor for leave first, who is not here: a list of domains, and no wall of the stack.
+        skipWebFetchPreflight: true,
+      }),
     ],
     env: {
       ANTHROPIC_BASE_URL: MODEL_URL,
@@ -60,6 +97,15 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
   codex: {
     protocol: "openai",
     tools: { exec_command: "shell", shell: "shell", shell_command: "shell", apply_patch: "patcher" },
+    subAgents: {
+      tool: "multi_agent_v1.spawn_agent",
+      general: "",
+      hasKinds: false,
+      start: (_kind, message) => [
+        { tool: "multi_agent_v1.spawn_agent", input: { message } },
+        { tool: "multi_agent_v1.wait_agent", input: { targets: [SUB_AGENT], timeout_ms: SUB_AGENT_MS } },
+      ],
+    },
     patchesByShell: true,
     serverOf: (tool) => double(tool, /^(?:mcp__)?(.+?)(?:__|\.)(.+)$/),
     arguments: ({ server, hook }) => [
@@ -76,6 +122,8 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
         `{command=${JSON.stringify(server[0])},args=${JSON.stringify(server.slice(1))}}`,
       ),
       ...setting("notify", JSON.stringify(hook)),
+      ...setting("analytics.enabled", "false"),
+      ...setting("check_for_update_on_startup", "false"),
       PROMPT,
     ],
     env: { SCRIPTED_KEY: "no-key-is-needed" },
@@ -89,6 +137,15 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
       write_file: "writer",
       grep_search: "searcher",
       search_file_content: "searcher",
+      replace: "editor",
+      web_fetch: "fetcher",
+      google_web_search: "vendor",
+    },
+    subAgents: {
+      tool: "invoke_agent",
+      general: "generalist",
+      hasKinds: true,
+      start: (kind, prompt) => [{ tool: "invoke_agent", input: { agent_name: kind, prompt } }],
     },
     serverOf: (tool) => double(tool, /^(?:mcp_)(.+?)_(.+)$/),
     arguments: () => ["-p", PROMPT, "--output-format", "json", "-m", "gemini-2.5-flash"],
@@ -138,7 +195,14 @@ export function startOf(
   const own = Object.entries(driver.env).map(([name, value]) => [name, value.replace(SETTINGS_FILE, posts.settings)]);
   return {
     argv: [...commandLine.argv, ...driver.arguments(argvs)],
-    env: { ...env, PATH: KIT_PATH, SHELL: "/bin/bash", ...Object.fromEntries(own) },
+    env: { ...env, ...throughProxy(env), PATH: KIT_PATH, SHELL: "/bin/bash", ...Object.fromEntries(own) },
     settings: driver.settings?.(argvs),
   };
+}
+
+/** A declared proxy is for what is outside, and the scripted model stands inside; programs of ours take the proxy as others do. */
+function throughProxy(env: Readonly<Record<string, string>>): Record<string, string> {
+  const names = ["NO_PROXY", "no_proxy"];
+  const own = Object.fromEntries(names.map((name) => [name, [env[name], "127.0.0.1"].filter(Boolean).join(",")]));
+  return { ...own, NODE_USE_ENV_PROXY: "1" };
 }

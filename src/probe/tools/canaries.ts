@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../../base/errors.ts";
+import { tokenOf } from "../../guest/probe/network/try.ts";
 import type { Attempt } from "../../guest/tools/order.ts";
 
 /**
@@ -16,9 +17,9 @@ export type Place = {
 };
 
 export type Capability = {
-  /** `read-home`, `write-outside`, `connect-socket`, `denied:<rule>`. */
+  /** `read-home`, `write-outside`, `connect-socket`, `fetch-internet`, `denied:<rule>`. */
   id: string;
-  action: "read" | "write" | "connect";
+  action: "read" | "write" | "connect" | "fetch";
   /** The agent's work is there: a tool that is open here where the shell is not says nothing of a wall. */
   isWork: boolean;
   /** What it is, for a person. */
@@ -39,11 +40,12 @@ const WHERE: Readonly<Record<Place["name"], string>> = {
   outside: "a directory outside of the workspace and the home",
 };
 
-/** Plants what is to be read. `give` hands a file or a tree to the user inside. */
+/** Plants what is to be read. `give` hands a file or a tree to the user inside. Without an internet around the room nothing is asked of one. */
 export function plantCanaries(
   places: readonly Place[],
   denied: readonly DeniedPath[],
   give: (path: string) => void,
+  { hasInternet }: { hasInternet: boolean },
 ): Canaries {
   const planted: Canaries = { capabilities: [], notPlanted: [] };
   const tag = randomBytes(4).toString("hex");
@@ -91,23 +93,39 @@ export function plantCanaries(
     const what = `a socket in ${WHERE.outside}`;
     planted.capabilities.push({ id: "connect-socket", action: "connect", isWork: false, what, place });
   }
+  if (hasInternet)
+    for (const place of places.filter(({ name }) => name === "outside")) {
+      const what = "a name and an address of the internet";
+      planted.capabilities.push({ id: "fetch-internet", action: "fetch", isWork: false, what, place });
+    }
   return planted;
 }
 
-/** One thing that one path to the system is asked to do, and where its effect would be seen. */
+/** One thing that one path to the system is asked to do, and where its effect would be seen. `path` is a URL of a fetch. */
 export type Asked = { capability: Capability; path: string; host: string; nonce: string };
 
 /** Of its own for each who asks, so that an effect has one cause. */
 export function askedOf(capability: Capability): Asked {
   if (capability.file !== undefined) return { capability, host: "", ...capability.file };
+  if (capability.action === "fetch") {
+    const nonce = newToken();
+    return { capability, path: `http://${nonce}.weakdoor.example/${nonce}`, host: "", nonce };
+  }
   const name = `weakdoor-${randomBytes(6).toString("hex")}`;
   const { path, host } = capability.place;
   return { capability, path: join(path, name), host: join(host, name), nonce: newNonce() };
 }
 
 export function attemptOf({ capability, path, nonce }: Asked): Attempt {
-  if (capability.action === "write") return { do: "write", path, content: nonce };
-  return { do: capability.action, path };
+  switch (capability.action) {
+    case "write":
+      return { do: "write", path, content: nonce };
+    case "fetch":
+      return { do: "fetch", url: path };
+    case "read":
+    case "connect":
+      return { do: capability.action, path };
+  }
 }
 
 /** Did the host see the nonce arrive? A link or a huge file in its place is no arrival. */
@@ -126,6 +144,11 @@ export function hasArrived({ host, nonce }: Asked): boolean {
   } finally {
     closeSync(fd);
   }
+}
+
+/** As the sink knows them (guest/probe/network/try.ts). */
+function newToken(): string {
+  return tokenOf(randomBytes(16).toString("hex"), "fetch-internet");
 }
 
 function newNonce(): string {

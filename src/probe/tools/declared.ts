@@ -4,11 +4,17 @@ import type { Discovered } from "../../stack/discover.ts";
 import { field, textsOf } from "../../stack/formats.ts";
 import type { StackReader } from "../../stack/reader.ts";
 import type { DeniedPath } from "./canaries.ts";
+import { ownSandboxOf } from "./declaredSandbox.ts";
 import type { DrivenAgent } from "./find.ts";
 import type { Declaration } from "./tools.ts";
 
-/** Where the home and the workspace stand inside, and where a path inside lies on the host; undefined for one that no mount of ours holds. */
-export type Layout = { home: string; workspace: string; hostOf: (path: string) => string | undefined };
+/** Where the home, the workspace and a directory that is neither stand inside, and where a path inside lies on the host; undefined for one that no mount of ours holds. */
+export type Layout = {
+  home: string;
+  workspace: string;
+  outside: string;
+  hostOf: (path: string) => string | undefined;
+};
 
 /**
  * What the stack's files say that a run can be held against: paths closed to reading, servers that are started as programs, hooks. Only
@@ -16,7 +22,7 @@ export type Layout = { home: string; workspace: string; hostOf: (path: string) =
  */
 export async function declarationOf(
   agent: DrivenAgent,
-  discovered: Pick<Discovered, "mcpServers" | "hooks">,
+  discovered: Pick<Discovered, "mcpServers" | "hooks" | "instructionFiles">,
   reader: StackReader,
   layout: Layout,
 ): Promise<Declaration> {
@@ -29,12 +35,46 @@ export async function declarationOf(
     .filter((hook) => hook.agent === agent)
     .map(({ event, command }, i) => ({ name: `${event}-${i + 1}`, command }))
     .slice(0, HOOKS_MAX);
-  if (agent !== "claude-code") return { deniedPaths: [], servers, hooks };
+  const remote = discovered.mcpServers.flatMap(({ agent: of, name, transport, isEnabled, url }) =>
+    of === agent && transport === "http" && isEnabled && url !== undefined ? [{ name, at: originOf(url) }] : [],
+  );
+  const ownSandbox = await ownSandboxOf(agent, reader, layout);
+  const said = {
+    servers,
+    hooks,
+    remote,
+    subAgents: await subAgentsOf(agent, discovered, reader),
+    ...(ownSandbox === undefined ? {} : { ownSandbox }),
+  };
+  if (agent !== "claude-code") return { deniedPaths: [], ...said };
   const rules = new Set<string>();
   for (const file of CLAUDE_SETTINGS)
     for (const rule of textsOf(field(await reader.json(file), "permissions", "deny"))) rules.add(rule);
   const deniedPaths = [...rules].flatMap((rule) => deniedBy(rule, layout) ?? []).slice(0, RULES_MAX);
-  return { deniedPaths, servers, hooks };
+  return { deniedPaths, ...said };
+}
+
+/** By the name at the head of their files; of the workspace alone where that is another one's than the home's. */
+async function subAgentsOf(
+  agent: DrivenAgent,
+  { instructionFiles }: Pick<Discovered, "instructionFiles">,
+  reader: StackReader,
+): Promise<string[]> {
+  const own = agent === "claude-code" ? "/.claude/agents/" : agent === "gemini-cli" ? "/.gemini/agents/" : undefined;
+  if (own === undefined) return [];
+  const files = instructionFiles.filter(({ kind, file }) => kind === "sub-agent" && file.includes(own));
+  const names = new Set<string>();
+  for (const { file } of files) {
+    const head = /^---\r?\n([^]*?)\r?\n---/.exec((await reader.text(file)) ?? "")?.[1] ?? "";
+    const name = /^name: *["']?([\w-]{1,60})["']? *$/m.exec(head)?.[1];
+    if (name !== undefined) names.add(name);
+  }
+  return [...names].toSorted();
+}
+
+/** Where it stands; what follows may be a credential. */
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : "an address that is none";
 }
 
 const RULES_MAX = 12;

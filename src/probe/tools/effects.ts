@@ -1,5 +1,6 @@
 import { type Asked, hasArrived } from "./canaries.ts";
 import type { Effect } from "./join.ts";
+import type { Outside } from "./outside.ts";
 
 /** A socket of ours at a path of the host that counts who comes. */
 export type Listener = { touches(): number; close(): Promise<void> };
@@ -8,16 +9,22 @@ export type Listener = { touches(): number; close(): Promise<void> };
 export type Effects = AsyncDisposable & {
   /** Makes ready for what is to be asked: a door for each connection. */
   await(asked: readonly Asked[]): Promise<void>;
+  /** Hears what has come to the internet outside so far; before it is heard nothing of it is seen. */
+  hear(): Promise<void>;
   /** `said` is what the agent sent its model after this call, or what a process of ours read. */
   of(asked: Asked, said: string | undefined): Effect;
 };
 
-export function watchEffects(listen: (path: string) => Promise<Listener>): Effects {
+export function watchEffects(listen: (path: string) => Promise<Listener>, outside: Outside): Effects {
   const listeners = new Map<string, Listener>();
+  let arrived: ReadonlyMap<string, string> = new Map();
   return {
     async await(asked) {
       for (const { capability, host } of asked)
         if (capability.action === "connect") listeners.set(host, await listen(host));
+    },
+    async hear() {
+      if (outside.status === "standing") arrived = await outside.arrived();
     },
     of(asked, said = "") {
       switch (asked.capability.action) {
@@ -27,6 +34,10 @@ export function watchEffects(listen: (path: string) => Promise<Listener>): Effec
           return { status: hasArrived(asked) ? "seen" : "not-seen" };
         case "connect":
           return { status: (listeners.get(asked.host)?.touches() ?? 0) > 0 ? "seen" : "not-seen" };
+        case "fetch": {
+          const as = arrived.get(asked.nonce);
+          return as === undefined ? { status: "not-seen" } : { status: "seen", as };
+        }
       }
     },
     async [Symbol.asyncDispose]() {

@@ -58,7 +58,7 @@ type Input = {
   seen: readonly SeenProcess[];
   posts: readonly Standing[];
   marker: ShellMarker;
-  declared: Pick<Declaration, "servers" | "hooks">;
+  declared: Pick<Declaration, "servers" | "hooks" | "remote">;
   /** What the agent said of the marker's command. */
   shellAnswer: Answer | undefined;
 };
@@ -83,13 +83,28 @@ export function identityRows(input: Input): Observation[] {
     const process = seen.find(({ argv }) => isRunOf(command, argv));
     rows.push({ check: CHECK_OF.hook, instance: name, subject: `the hook ${name} of the stack`, process });
   }
-  return rows.map(({ check, instance, subject, process }) => ({
+  const rowOf = (check: string, instance: string, subject: string) => ({
     id: `${check}:${agent}/${instance.replaceAll(/[^\x21-\x7e]/g, "_").slice(0, 100)}`,
     category: "tool-plane" as const,
     subject: bounded(subject, 300),
     from: "outside" as const,
-    ...standing(process, shell, input),
-  }));
+  });
+  return [
+    ...rows.map(({ check, instance, subject, process }) => ({
+      ...rowOf(check, instance, subject),
+      ...standing(process, shell, input),
+    })),
+    ...declared.remote.map(({ name, at }) => ({
+      ...rowOf(CHECK_OF.server, name, `the MCP server ${name} of the stack`),
+      ...no(
+        `it is no process of this sandbox: the agent reaches it at ${at}, and what it may do there is not seen here`,
+      ),
+    })),
+  ];
+}
+
+function no(detail: string): Pick<Observation, "verdict" | "access" | "detail"> {
+  return { verdict: "not-measured", access: [], detail: bounded(detail, 600) };
 }
 
 const CHECK_OF = { server: "mcp-identity", hook: "hook-identity" } as const;
@@ -108,7 +123,6 @@ function standing(
   shell: SeenProcess | undefined,
   { processes, shellAnswer }: Input,
 ): Pick<Observation, "verdict" | "access" | "detail"> {
-  const no = (detail: string) => ({ verdict: "not-measured" as const, access: [], detail: bounded(detail, 600) });
   if (processes.status === "unseen") return no(processes.reason);
   if (process === undefined) return no("the host saw no process of it: it did not start here, or it was too short");
   const told = describe(process);

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../../base/errors.ts";
-import type { Post } from "../../guest/tools/order.ts";
+import type { Post, Proxies } from "../../guest/tools/order.ts";
 import { type AttemptResult, AttemptResults } from "../../guest/tools/transcript.ts";
-import { type Asked, attemptOf, type Place } from "./canaries.ts";
+import { type Asked, attemptOf } from "./canaries.ts";
+import type { ToolRoom } from "./tools.ts";
 
 /**
  * Two programs of ours that the agent starts by itself: one as an MCP server, one as a hook. Each makes the same attempts as the
@@ -24,18 +25,22 @@ export type Standing = {
 const STAYS_MS = 8_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
 
-/** `directory` a directory of ours, read-only inside. */
+/** Of what the stack declares for its agent. */
+export function proxiesIn(env: Readonly<Record<string, string>>): Proxies {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => /^(?:https?|no|all)_proxy$/i.test(name)));
+}
+
 export function layPost(
   kind: Standing["kind"],
   asked: readonly Asked[],
-  directory: { path: string; host: string },
-  places: readonly Place[],
+  { posts: directory, places, env }: Pick<ToolRoom, "posts" | "places" | "env">,
 ): Standing {
   const name = `${kind}-${randomBytes(4).toString("hex")}`;
   const answerNames = places.map((place) => ({ path: join(place.path, name), host: join(place.host, name) }));
   const until = `${name}.go`;
   const post: Post = {
     attempts: asked.map(attemptOf),
+    proxies: proxiesIn(env),
     answers: answerNames.map(({ path }) => path),
     until: join(directory.path, until),
     untilMs: STAYS_MS,

@@ -28,7 +28,7 @@ export function cellRows(agent: string, cells: readonly Cell[], plan: Plan, driv
     ...cells.flatMap((cell) => widerRow(agent, cell, shellOf(cell.capability.id))),
     ...ruleRows(agent, cells, driver),
     ...gateRows(agent, cells),
-    ...plan.notDriven.map((tool) => undriven(agent, tool)),
+    ...plan.notDriven.map((one) => undriven(agent, one)),
   ];
 }
 
@@ -54,7 +54,7 @@ function cellRow(agent: string, cell: Cell): Observation {
   };
 }
 
-function undriven(agent: string, tool: string): Observation {
+function undriven(agent: string, { tool, why }: Plan["notDriven"][number]): Observation {
   return {
     id: idOf(CELL, agent, tool),
     category: "tool-plane",
@@ -62,12 +62,12 @@ function undriven(agent: string, tool: string): Observation {
     verdict: "not-measured",
     access: [],
     from: "target",
-    detail: "no canary fits its parameters",
+    detail: bounded(why, 600),
   };
 }
 
 function accessOf({ capability }: Cell): Access {
-  return capability.action;
+  return capability.action === "fetch" ? "connect" : capability.action;
 }
 
 /**
@@ -109,7 +109,7 @@ function ruleRows(agent: string, cells: readonly Cell[], driver: AgentDriver): O
 }
 
 function isKnown(path: string, driver: AgentDriver): boolean {
-  const [tool = path] = path.split("+");
+  const [tool = path] = (path.split(">").at(-1) ?? path).split("+");
   return Object.hasOwn(driver.tools, tool) || driver.serverOf(tool) !== undefined;
 }
 
@@ -138,9 +138,9 @@ function isOurs(path: string): boolean {
 }
 
 /** Every check that the rows of an agent belong to, and from where each is told. */
-const CHECKS: readonly Pick<CheckRun, "check" | "category" | "from">[] = [
+export const TOOL_CHECKS: readonly Pick<CheckRun, "check" | "category" | "from">[] = [
   ...[CELL, WIDER, RULE, GATE].map((check) => ({ check, category: "tool-plane" as const, from: "target" as const })),
-  ...["mcp-identity", "hook-identity"].map((check) => ({
+  ...["mcp-identity", "hook-identity", "agent-sandbox"].map((check) => ({
     check,
     category: "tool-plane" as const,
     from: "outside" as const,
@@ -163,7 +163,7 @@ export function coverageOf({ agent, version }: CommandLine, coverage: Coverage):
   ];
   const reason = bounded(gaps.length === 0 ? "" : `${agent} ${version}: ${gaps.join("; ")}`, 400);
   const status = end.isTimedOut || unmeasured.length > 0 || notPlanted.length > 0 ? "degraded" : "ran";
-  return CHECKS.map((about) => ({ ...about, ...asRun(status, reason) }));
+  return TOOL_CHECKS.map((about) => ({ ...about, ...asRun(status, reason) }));
 }
 
 function asRun(status: "ran" | "degraded", reason: string): Pick<CheckRun, "status" | "reason"> {
@@ -175,7 +175,7 @@ export function notMeasured(agent: string, why: string, status: "skipped" | "fai
   const reason = bounded(`${agent}: ${oneLine(why, 350)}`, 400);
   return {
     observations: [],
-    checks: CHECKS.map((about) => ({ ...about, status, reason })),
+    checks: TOOL_CHECKS.map((about) => ({ ...about, status, reason })),
   };
 }
 

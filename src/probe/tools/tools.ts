@@ -2,17 +2,28 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import type { CheckRun, Observation } from "../../guest/observation.ts";
-import type { Call, Order } from "../../guest/tools/order.ts";
-import { type AttemptResult, AttemptResults, Transcript } from "../../guest/tools/transcript.ts";
+import type { Order } from "../../guest/tools/order.ts";
+import { type Answer, type AttemptResult, AttemptResults, Transcript } from "../../guest/tools/transcript.ts";
 import { AGENT_DRIVERS, startOf } from "./agents.ts";
-import { askedOf, attemptOf, type Capability, type DeniedPath, type Place, plantCanaries } from "./canaries.ts";
+import {
+  type Asked,
+  askedOf,
+  attemptOf,
+  type Capability,
+  type DeniedPath,
+  type Place,
+  plantCanaries,
+} from "./canaries.ts";
 import { type Effects, type Listener, watchEffects } from "./effects.ts";
 import type { CommandLine } from "./find.ts";
 import { identityRows, shellMarker } from "./identity.ts";
 import { type Cell, cellOf, cellOfAttempt, withControls } from "./join.ts";
-import { planOf } from "./plan.ts";
-import { layPost, type Standing } from "./posts.ts";
+import type { Outside } from "./outside.ts";
+import { type OwnSandbox, ownSandboxRows, wallsOf } from "./ownSandbox.ts";
+import { BY_THE_VENDOR, type Plan, planOf, type Trial } from "./plan.ts";
+import { layPost, proxiesIn, type Standing } from "./posts.ts";
 import { cellRows, coverageOf, notMeasured, PATHS_OF_OURS } from "./rows.ts";
+import { delegationsOf, emptyScripts, planDelegations } from "./subAgents.ts";
 import { watchTree } from "./watch.ts";
 
 /**
@@ -35,6 +46,7 @@ export type ToolRoom = {
   /** Hands a file of ours to the user inside. */
   give: (path: string) => void;
   listen: (path: string) => Promise<Listener>;
+  internet: Outside;
   /** How long one run of a command line may take; 50 s when left out. */
   driveMs?: number;
 };
@@ -48,6 +60,12 @@ export type Declaration = {
   servers: readonly { name: string; argv: readonly string[] }[];
   /** Commands of hooks, as written; they may hold a credential and are not shown. */
   hooks: readonly { name: string; command: string }[];
+  /** Names of kinds of sub-agents. */
+  subAgents: readonly string[];
+  /** Servers that are reached by a URL, by name; `at` without what may be a credential. */
+  remote: readonly { name: string; at: string }[];
+  /** What it declares of a sandbox of its own; undefined when nothing. */
+  ownSandbox?: OwnSandbox;
 };
 
 export type ToolPlane = { observations: Observation[]; checks: CheckRun[] };
@@ -65,36 +83,46 @@ export async function measureAgent(
 ): Promise<ToolPlane> {
   const { agent } = commandLine;
   const driver = AGENT_DRIVERS[agent];
-  const { capabilities, notPlanted } = plantCanaries(room.places, declared.deniedPaths, room.give);
-  await using effects = watchEffects(room.listen);
+  const hasInternet = room.internet.status === "standing";
+  const { capabilities, notPlanted } = plantCanaries(room.places, declared.deniedPaths, room.give, { hasInternet });
+  await using effects = watchEffects(room.listen, room.internet);
   const control = await plainProcess(room, capabilities, effects);
   if (control.status === "failed") return notMeasured(agent, control.reason);
-  const posts = (["server", "hook"] as const).map((kind) =>
-    layPost(kind, capabilities.map(askedOf), room.posts, room.places),
-  );
+  const posts = (["server", "hook"] as const).map((kind) => layPost(kind, capabilities.map(askedOf), room));
   for (const post of posts) await effects.await(post.asked);
   const marker = await shellMarker(workspaceOf(room), room.give);
   const watch =
     room.processes.status === "seen" ? watchTree(room.processes.pid, release([...posts, marker])) : undefined;
   if (watch === undefined) for (const post of posts) post.letGo();
   try {
-    const offered = await drive(room, commandLine, posts, []);
+    const delegations = delegationsOf(driver, declared.subAgents);
+    const begin = delegations.flatMap(({ start }) => start);
+    const offered = await drive(room, commandLine, posts, { calls: begin, subs: emptyScripts(delegations) });
     if (offered.status === "failed") return notMeasured(agent, offered.reason);
-    const { tools } = offered.transcript;
+    const { tools, vendorTools } = offered.transcript;
     const plan = planOf(tools, driver, capabilities);
-    await effects.await(plan.trials.map(({ asked }) => asked));
-    const calls = [
+    const { delegated, notDriven } = planDelegations(delegations, offered.transcript, driver, capabilities);
+    plan.notDriven.push(...notDriven, ...delegated.flatMap((one) => one.plan.notDriven));
+    plan.notDriven.push(...vendorTools.map((tool) => ({ tool, why: BY_THE_VENDOR })));
+    await effects.await([plan, ...delegated.map((one) => one.plan)].flatMap(({ trials }) => trials.map(askedBy)));
+    const ownCalls = [
       ...plan.trials.map(({ call }) => call),
       ...(watch === undefined ? [] : marker.callsIn(tools, driver)),
     ];
-    const driven = await drive(room, commandLine, posts, calls);
+    const driven = await drive(room, commandLine, posts, {
+      calls: [...ownCalls, ...delegated.flatMap(({ delegation }) => delegation.start)],
+      subs: delegated.map((one) => ({
+        marker: one.delegation.marker,
+        calls: one.plan.trials.map(({ call }) => call),
+      })),
+    });
     if (driven.status === "failed") return notMeasured(agent, driven.reason);
-    const { answers } = driven.transcript;
+    const { answers, subs } = driven.transcript;
+    await effects.hear();
     const cells = withControls([
       ...control.cells,
-      ...plan.trials.map(({ path, asked, isGuess }, i) =>
-        cellOf(path, asked.capability, effects.of(asked, answers[i]?.text), answers[i], isGuess),
-      ),
+      ...cellsOf(plan, answers, effects),
+      ...delegated.flatMap((one, i) => cellsOf(one.plan, subs[i]?.answers ?? [], effects)),
       ...posts.flatMap((post) => cellsOfPost(post, effects)),
     ]);
     const identities = identityRows({
@@ -107,8 +135,14 @@ export async function measureAgent(
       declared,
       shellAnswer: answers[plan.trials.length],
     });
+    const confinement = ownSandboxRows({
+      agent,
+      declared: declared.ownSandbox,
+      cells: cells.filter(({ path }) => driver.tools[path] === "shell"),
+      walls: wallsOf(watch?.seen() ?? [], marker, commandLine),
+    });
     return {
-      observations: [...cellRows(agent, cells, plan, driver), ...identities],
+      observations: [...cellRows(agent, cells, plan, driver), ...identities, ...confinement],
       checks: coverageOf(commandLine, { cells, notPlanted, end: driven.transcript.end }),
     };
   } finally {
@@ -116,15 +150,21 @@ export async function measureAgent(
   }
 }
 
+type Script = Pick<Extract<Order, { mode: "drive" }>, "calls" | "subs">;
+
 type Control = { status: "done"; cells: Cell[] } | { status: "failed"; reason: string };
 
 /** The same, by a process that no agent holds back: what it may not do, no tool's refusal is to be credited with. */
 async function plainProcess(room: ToolRoom, capabilities: readonly Capability[], effects: Effects): Promise<Control> {
   const asked = capabilities.map(askedOf);
   await effects.await(asked);
-  const ran = await room.run({ mode: "attempt", attempts: asked.map(attemptOf) }, ATTEMPT_MS);
+  const ran = await room.run(
+    { mode: "attempt", attempts: asked.map(attemptOf), proxies: proxiesIn(room.env) },
+    ATTEMPT_MS,
+  );
   const results = answerOf(ran, AttemptResults);
   if (results.status === "failed") return results;
+  await effects.hear();
   return {
     status: "done",
     cells: asked.map((one, i) => cellOfAttempt(PATHS_OF_OURS.plain, one, effects, results.value[i])),
@@ -136,13 +176,23 @@ function cellsOfPost(post: Standing, effects: Effects): Cell[] {
   return post.asked.map((one, i) => cellOfAttempt(PATHS_OF_OURS[post.kind], one, effects, results[i]));
 }
 
+function askedBy({ asked }: Trial): Asked {
+  return asked;
+}
+
+function cellsOf({ trials }: Plan, answers: readonly Answer[], effects: Effects): Cell[] {
+  return trials.map(({ path, asked, isGuess }, i) =>
+    cellOf(path, asked.capability, effects.of(asked, answers[i]?.text), answers[i], isGuess),
+  );
+}
+
 type Driven = { status: "driven"; transcript: Transcript } | { status: "failed"; reason: string };
 
 async function drive(
   room: ToolRoom,
   commandLine: CommandLine,
   posts: readonly Standing[],
-  calls: readonly Call[],
+  script: Script,
 ): Promise<Driven> {
   const { protocol } = AGENT_DRIVERS[commandLine.agent];
   const [server = "", hook = ""] = posts.map(({ file }) => file);
@@ -151,7 +201,7 @@ async function drive(
   if (settings !== undefined) writeFileSync(join(room.posts.host, "settings.json"), settings, { mode: 0o644 });
   const cwd = workspaceOf(room).path;
   const timeoutMs = room.driveMs ?? DRIVE_MS;
-  const order: Order = { mode: "drive", protocol, cwd, calls, timeoutMs, ...start };
+  const order: Order = { mode: "drive", protocol, cwd, ...script, timeoutMs, ...start };
   const answered = answerOf(await room.run(order, timeoutMs + AROUND_MS), Transcript);
   if (answered.status === "failed") return answered;
   const transcript = answered.value;

@@ -1,5 +1,5 @@
 import { field } from "../formats.ts";
-import { type AgentReader, hooksIn, mcpServersOf, present } from "./agent.ts";
+import { type AgentReader, hooksIn, instructionsIn, mcpServersOf, present } from "./agent.ts";
 
 const GEMINI_SETTINGS = ["home/.gemini/settings.json", "workspace/.gemini/settings.json"] as const;
 
@@ -18,6 +18,11 @@ export const geminiCli: AgentReader = {
       hooks.push(...hooksIn("gemini-cli", file, field(await reader.json(file), "hooks")));
     }
     const own = await present(reader, ["home/.gemini/GEMINI.md"]);
-    return { files, mcpServers, hooks, instructions: own.map((file) => ({ file, kind: "instructions" as const })) };
+    const instructions = [
+      ...own.map((file) => ({ file, kind: "instructions" as const })),
+      ...(await instructionsIn(reader, "home/.gemini/agents", "sub-agent")),
+      ...(await instructionsIn(reader, "workspace/.gemini/agents", "sub-agent")),
+    ];
+    return { files, mcpServers, hooks, instructions };
   },
 };

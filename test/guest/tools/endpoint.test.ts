@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { scriptedModel } from "../../../src/guest/tools/endpoint.ts";
-import type { Protocol } from "../../../src/guest/tools/order.ts";
+import { type Protocol, SUB_AGENT } from "../../../src/guest/tools/order.ts";
 
 const CALLS = [
   { tool: "look", input: { path: "/a" } },
   { tool: "servers.look", input: { path: "/b" } },
 ];
+
+const SCRIPT = { calls: CALLS, subs: [] };
 
 /** What an agent of each vendor sends: what it offers, and what came of the calls so far. */
 type Sent = {
@@ -65,7 +67,7 @@ const PROTOCOLS = Object.keys(SENT) as Protocol[];
 test.each(PROTOCOLS)(
   "over %s the calls come one a turn, and the same again for a request that is sent twice",
   async (protocol) => {
-    await using model = await scriptedModel(protocol, CALLS);
+    await using model = await scriptedModel(protocol, SCRIPT);
     const ask = asking(model.url, protocol);
     expect(JSON.stringify(await ask([]))).toContain("/a");
     expect(JSON.stringify(await ask([]))).toContain("/a");
@@ -81,14 +83,14 @@ test.each(PROTOCOLS)(
 );
 
 test("a server's tool of Codex is called in its namespace", async () => {
-  await using model = await scriptedModel("openai", CALLS);
+  await using model = await scriptedModel("openai", SCRIPT);
   expect(await asking(model.url, "openai")(["yes"])).toMatchObject({ namespace: "servers", name: "look" });
 });
 
 test.each(PROTOCOLS)(
   "over %s a request on the side gets a word and no call, and no turn is counted",
   async (protocol) => {
-    await using model = await scriptedModel(protocol, CALLS);
+    await using model = await scriptedModel(protocol, SCRIPT);
     const { path, body, turn } = SENT[protocol];
     const said = await post(`${model.url}${path}`, { ...body([]), tools: [] });
     expect(JSON.stringify(turn(said.text))).not.toContain("/a");
@@ -96,8 +98,60 @@ test.each(PROTOCOLS)(
   },
 );
 
+/** A task as each vendor's agent hands it to the model, and what its sub-agent is offered. */
+const TASK: Record<Protocol, (task: string) => Record<string, unknown>> = {
+  anthropic: (text) => ({ messages: [{ role: "user", content: [{ type: "text", text }] }] }),
+  openai: (text) => ({ input: [{ type: "message", role: "user", content: [{ type: "input_text", text }] }] }),
+  gemini: (text) => ({ contents: [{ role: "user", parts: [{ text }] }] }),
+};
+
+test.each(PROTOCOLS)(
+  "over %s a sub-agent has a script of its own, known by the word in its task",
+  async (protocol) => {
+    const subs = [{ marker: "weakdoor-other", calls: [{ tool: "look", input: { path: "/sub" } }] }];
+    await using model = await scriptedModel(protocol, { calls: CALLS, subs });
+    const { path, body, turn } = SENT[protocol];
+    const ask = async (task: string) => {
+      const { text } = await post(`${model.url}${path}`, { ...body([]), ...TASK[protocol](task) });
+      return JSON.stringify(turn(text));
+    };
+    expect(await ask("go on: weakdoor-other")).toContain("/sub");
+    expect(await ask("go on")).toContain("/a");
+    expect(model.seen()).toMatchObject({ turns: 1, subs: [{ turns: 1, tools: [{ name: "look" }] }] });
+  },
+);
+
+test("a sub-agent of Gemini CLI is ended by the call that it has to end with", async () => {
+  await using model = await scriptedModel("gemini", { calls: [], subs: [{ marker: "weakdoor-other", calls: [] }] });
+  const { path, turn } = SENT.gemini;
+  const offered = { functionDeclarations: [{ name: "complete_task", parametersJsonSchema: {} }] };
+  const asked = { tools: [offered], ...TASK.gemini("weakdoor-other") };
+  expect(JSON.stringify(turn((await post(`${model.url}${path}`, asked)).text))).toContain("complete_task");
+});
+
+test("a call to Codex that waits for a sub-agent names the one that it started", async () => {
+  const calls = [CALLS[0], { tool: "wait", input: { targets: [SUB_AGENT] } }].filter((call) => call !== undefined);
+  await using model = await scriptedModel("openai", { calls, subs: [] });
+  const said = await asking(model.url, "openai")(['{"agent_id":"01-ab","nickname":"x"}']);
+  expect(said).toMatchObject({ name: "wait", arguments: '{"targets":["01-ab"]}' });
+});
+
+test.each([
+  ["anthropic", { tools: [{ type: "web_search_20250305", name: "web_search" }] }, "web_search"],
+  ["openai", { tools: [{ type: "web_search", external_web_access: false }] }, "web_search"],
+  ["gemini", { tools: [{ googleSearch: {} }] }, "googleSearch"],
+] as const)(
+  "over %s a tool that is the vendor's own is told, and offers nothing to be called",
+  async (protocol, asked, name) => {
+    await using model = await scriptedModel(protocol, SCRIPT);
+    const { path, body } = SENT[protocol];
+    await post(`${model.url}${path}`, { ...body([]), ...asked });
+    expect(model.seen()).toMatchObject({ turns: 0, tools: [], vendorTools: [name] });
+  },
+);
+
 test("what is no turn is refused and told once, also when it is no JSON", async () => {
-  await using model = await scriptedModel("anthropic", CALLS);
+  await using model = await scriptedModel("anthropic", SCRIPT);
   for (const path of ["/v1/messages/count_tokens", "/v1/messages/count_tokens", "/api/event"])
     expect((await post(`${model.url}${path}`, {})).status).toBe(404);
   expect(model.seen().otherRequests).toEqual(["POST /v1/messages/count_tokens", "POST /api/event"]);
@@ -107,7 +161,7 @@ test("what is no turn is refused and told once, also when it is no JSON", async 
 });
 
 test("an answer of any length, and tools of any shape, stay within what is taken from a guest", async () => {
-  await using model = await scriptedModel("anthropic", CALLS);
+  await using model = await scriptedModel("anthropic", SCRIPT);
   const { path, body } = SENT.anthropic;
   const tools = [{ name: 7 }, { name: "x".repeat(1_000), input_schema: null }, null, { name: "look" }];
   await post(`${model.url}${path}`, { ...body(["y".repeat(100_000)]), tools });

@@ -19,6 +19,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const LAYOUT = {
   home: "/home/dev",
   workspace: "/workspace",
+  outside: "/srv/weakdoor",
   hostOf: (path: string) =>
     path.startsWith("/home/dev/") || path.startsWith("/workspace/") ? `/host${path}` : undefined,
 };
@@ -58,11 +59,15 @@ test("a stack's own words: rules of every settings file, enabled servers that ar
     deniedPaths: [{ rule: "Read(~/.ssh/**)" }, { rule: "Read(./key)" }],
     servers: [{ name: "desk", argv: ["node", "desk.mjs"] }],
     hooks: [{ name: "PreToolUse-1", command: "true" }],
+    remote: [{ name: "far", at: "https://a.example" }],
+    subAgents: [],
   });
   expect(await declarationOf("codex", found, openStack(roots), LAYOUT)).toEqual({
     deniedPaths: [],
     servers: [],
     hooks: [],
+    subAgents: [],
+    remote: [],
   });
 });
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AGENT_DRIVERS } from "../../../src/probe/tools/agents.ts";
 import { askedOf, type Capability, hasArrived, plantCanaries } from "../../../src/probe/tools/canaries.ts";
-import { type Cell, cellOf } from "../../../src/probe/tools/join.ts";
-import { planOf } from "../../../src/probe/tools/plan.ts";
+import { type Cell, cellOf, type Effect } from "../../../src/probe/tools/join.ts";
+import { BY_THE_VENDOR, planOf } from "../../../src/probe/tools/plan.ts";
 import { cellRows } from "../../../src/probe/tools/rows.ts";
 
 let root: string;
@@ -16,7 +16,7 @@ beforeEach(() => {
     mkdirSync(join(root, name));
     return { name, path: `/in/${name}`, host: join(root, name) };
   });
-  capabilities = plantCanaries(places, [], () => undefined).capabilities;
+  capabilities = plantCanaries(places, [], () => undefined, { hasInternet: true }).capabilities;
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -81,6 +81,7 @@ test("a canary that cannot be planted is named, and nobody's file is written ove
     places,
     [{ rule: "Read(~/kept)", path: "/in/home/kept", host }],
     () => undefined,
+    { hasInternet: false },
   );
   expect(notPlanted).toEqual([
     { what: "a file that the settings close (Read(~/kept))", why: expect.any(String) as string },
@@ -140,14 +141,51 @@ test("a tool of a server is driven only when its parameters are all known, and n
       { name: "mcp__files__read_text_file", parameters: ["path", "head"], required: ["path"] },
       { name: "mcp__files__move_file", parameters: ["source", "destination"], required: ["source", "destination"] },
       { name: "mcp__desk__close", parameters: ["path", "reason"], required: ["path", "reason"] },
-      { name: "WebFetch", parameters: ["url"], required: ["url"] },
+      { name: "mcp__web__open", parameters: ["url"], required: ["url"] },
+      { name: "WebSearch", parameters: ["query"], required: ["query"] },
     ],
     AGENT_DRIVERS["claude-code"],
     capabilities,
   );
-  expect(new Set(trials.map(({ path }) => path))).toEqual(new Set(["mcp__files__read_text_file"]));
+  expect(new Set(trials.map(({ path }) => path))).toEqual(new Set(["mcp__files__read_text_file", "mcp__web__open"]));
   expect(trials.every(({ isGuess }) => isGuess)).toBe(true);
-  expect(notDriven).toEqual(["mcp__files__move_file", "mcp__desk__close", "WebFetch"]);
+  expect(notDriven).toEqual([
+    { tool: "mcp__files__move_file", why: "no canary fits its parameters" },
+    { tool: "mcp__desk__close", why: "no canary fits its parameters" },
+    { tool: "WebSearch", why: BY_THE_VENDOR },
+  ]);
+});
+
+test("where there is no internet around, a tool that fetches is named with that reason", () => {
+  const withoutInternet = capabilities.filter(({ action }) => action !== "fetch");
+  const fetcher = { name: "WebFetch", parameters: ["url", "prompt"], required: ["url", "prompt"] };
+  const driver = AGENT_DRIVERS["claude-code"];
+  expect(planOf([fetcher], driver, withoutInternet)).toEqual({
+    trials: [],
+    notDriven: [{ tool: "WebFetch", why: expect.stringContaining("no internet") as string }],
+  });
+  expect(planOf([fetcher], driver, capabilities, "Agent>").trials).toMatchObject([{ path: "Agent>WebFetch" }]);
+});
+
+test("a fetch counts by what came to the sink, and by which protocol", () => {
+  const fetched = (effect: Effect, text: string) =>
+    cellOf("WebFetch", of("fetch-internet"), effect, said(text, true));
+  expect(fetched({ status: "seen", as: "dns" }, "blocked host")).toMatchObject({
+    verdict: "reachable",
+    detail: "its nonce arrived at our sink outside (dns)",
+  });
+  expect(fetched(UNSEEN, "EAI_AGAIN")).toMatchObject({ verdict: "denied", by: "wall" });
+  expect(cellOf("WebFetch", of("fetch-internet"), UNSEEN, said("hello"))).toMatchObject({ verdict: "contradictory" });
+});
+
+test("a sub-agent's tool that may what the shell may not is wider, and its rule is held against it too", () => {
+  expect(wider([denied("Bash", "read-home", "approval"), open("Agent(ops)>Read", "read-home")])).toEqual([
+    "tool-plane:claude-code/Agent(ops)>Read/read-home",
+  ]);
+  const closed: Capability = { ...of("read-home"), id: "denied:Read(~/x)" };
+  const cell: Cell = { path: "Agent>Read", capability: closed, verdict: "reachable", detail: "seen" };
+  const rows = cellRows("claude-code", [cell], { trials: [], notDriven: [] }, AGENT_DRIVERS["claude-code"]);
+  expect(rows.map(({ id }) => id)).toContain("tool-rule:claude-code/Agent>Read/Read(~/x)");
 });
 
 test("no call is told a nonce that it is to read, and no two writes share a file", () => {

@@ -14,6 +14,8 @@ const TOOLS = [
   { name: "Read", parameters: ["file_path"], required: ["file_path"] },
   { name: "Write", parameters: ["file_path", "content"], required: ["file_path", "content"] },
 ];
+const NOTHING_DECLARED = { deniedPaths: [], servers: [], hooks: [], subAgents: [], remote: [] };
+const NO_OTHERS = { subs: [], vendorTools: [], otherRequests: [] };
 const END = { code: 0, signal: null, isTimedOut: false, said: "" };
 
 let root: string;
@@ -60,7 +62,7 @@ test.each([
   const plane = await measureAgent(
     roomOf(() => stdout),
     CLAUDE,
-    { deniedPaths: [], servers: [], hooks: [] },
+    NOTHING_DECLARED,
   );
   expect(plane.observations).toEqual([]);
   expect(plane.checks.every(({ status }) => status === "failed")).toBe(true);
@@ -68,11 +70,11 @@ test.each([
 });
 
 test("an agent that asks its model nothing was not driven, whatever its exit code", async () => {
-  const transcript = { tools: [], answers: [], turns: 0, otherRequests: [], end: { ...END, said: "please log in" } };
+  const transcript = { tools: [], answers: [], turns: 0, ...NO_OTHERS, end: { ...END, said: "please log in" } };
   const plane = await measureAgent(
     roomOf((order) => (order.mode === "attempt" ? attemptsOf(order) : JSON.stringify(transcript))),
     CLAUDE,
-    { deniedPaths: [], servers: [], hooks: [] },
+    NOTHING_DECLARED,
   );
   expect(plane.observations).toEqual([]);
   expect(plane.checks[0]?.reason).toContain("please log in");
@@ -84,9 +86,9 @@ function measured(answer: (call: Call, index: number) => Answer | undefined): Pr
   const room = roomOf((order) => {
     if (order.mode === "attempt") return attemptsOf(order);
     const answers = order.calls.flatMap((call, index) => answer(call, index) ?? []);
-    return JSON.stringify({ tools: TOOLS, answers, turns: order.calls.length + 1, otherRequests: [], end: END });
+    return JSON.stringify({ tools: TOOLS, answers, turns: order.calls.length + 1, ...NO_OTHERS, end: END });
   });
-  return measureAgent(room, CLAUDE, { deniedPaths: [], servers: [], hooks: [] });
+  return measureAgent(room, CLAUDE, NOTHING_DECLARED);
 }
 
 function roomOf(say: (order: Order) => string): Parameters<typeof measureAgent>[0] {
@@ -103,6 +105,7 @@ function roomOf(say: (order: Order) => string): Parameters<typeof measureAgent>[
     posts: { path: join(root, "posts"), host: join(root, "posts") },
     give: () => undefined,
     listen: () => Promise.resolve({ touches: () => 0, close: () => Promise.resolve() }),
+    internet: { status: "none", reason: "there is none" },
   };
 }
 

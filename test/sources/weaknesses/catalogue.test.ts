@@ -16,7 +16,9 @@ const AUDIT_CHECKS =
 const GATEWAY_CHECKS = ["foreign-credential"];
 const TOOL_CHECKS = ["tool-plane", "tool-rule"];
 /** Told from the host's own tables. */
-const IDENTITY_CHECKS = ["mcp-identity", "hook-identity"];
+const IDENTITY_CHECKS = ["mcp-identity", "hook-identity", "agent-sandbox"];
+/** Told by files of ours. */
+const MEMORY_CHECKS = ["memory-canary", "tenant-canary"];
 
 test("every entry has the shape of a weakness, and no id is there twice", () => {
   expect(CATALOGUE.filter((weakness) => !Weakness.safeParse(weakness).success).map((w) => w.id)).toEqual([]);
@@ -27,7 +29,7 @@ test("every entry has the shape of a weakness, and no id is there twice", () => 
 test.each([
   ...[...PROBE_CHECKS, ...TOOL_CHECKS].map((c) => [c, "target"] as const),
   ...AUDIT_CHECKS.map((c) => [c, "audit"] as const),
-  ...[...GATEWAY_CHECKS, ...IDENTITY_CHECKS].map((c) => [c, "outside"] as const),
+  ...[...GATEWAY_CHECKS, ...IDENTITY_CHECKS, ...MEMORY_CHECKS].map((c) => [c, "outside"] as const),
 ])("what the check %s sees from %s has a meaning in the catalogue", (check, from) => {
   const meant = CATALOGUE.filter((w) => w.when.check === check);
   expect(meant.length).toBeGreaterThan(0);
@@ -35,7 +37,14 @@ test.each([
 });
 
 test("no entry waits for a check that nobody runs", () => {
-  const known = new Set([...PROBE_CHECKS, ...AUDIT_CHECKS, ...GATEWAY_CHECKS, ...TOOL_CHECKS, ...IDENTITY_CHECKS]);
+  const known = new Set([
+    ...PROBE_CHECKS,
+    ...AUDIT_CHECKS,
+    ...GATEWAY_CHECKS,
+    ...TOOL_CHECKS,
+    ...IDENTITY_CHECKS,
+    ...MEMORY_CHECKS,
+  ]);
   expect(CATALOGUE.filter((w) => !known.has(w.when.check)).map((w) => w.id)).toEqual([]);
 });
 

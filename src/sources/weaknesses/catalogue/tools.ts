@@ -209,4 +209,22 @@ export const TOOLS: readonly Weakness[] = [
     mitigations: [],
     advice: "Let hooks run only files that the agent may not write, and confine the agent as a whole.",
   },
+  {
+    id: "agent-sandbox-not-in-force",
+    title: "The agent's own sandbox does not do what its settings say",
+    category: "tool-plane",
+    when: { check: "agent-sandbox", verdict: ["reachable"], from: ["outside"] },
+    one: "per-observation",
+    severity: "high",
+    explanation:
+      "The settings declare a sandbox around the agent's commands, and a command did what it closes, or stood behind no wall of its own. " +
+      "An agent whose sandbox cannot start where it runs goes on without it, and a command that is excepted from it is in none.",
+    attack: ["T1562.001", "T1611"],
+    atlas: ["AML.T0053"],
+    owasp: ["LLM06:2025", "ASI05"],
+    cwe: ["CWE-693", "CWE-636"],
+    mitigations: [],
+    advice:
+      "Have the agent refuse to work where its sandbox cannot start, take exceptions out of it, and install what it needs (bubblewrap, socat).",
+  },
 ];
