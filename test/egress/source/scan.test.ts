@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -79,6 +79,25 @@ describe("what clamd says of a file", () => {
     await using honest = await fakeClamd("stream: OK\0");
     expect(await clamdScan(honest.path, 2_000)(file("hello"))).toEqual({ status: "clean" });
   });
+});
+
+test("long files take turns, because the client holds what clamd has not taken of one; a short one waits for none", async () => {
+  await using slow = await slowClamd();
+  const scan = clamdScan(slow.path, 20_000);
+  const long = join(directory, "long");
+  const short = join(directory, "short");
+  writeFileSync(long, Buffer.alloc(2 * 1024 * 1024, "a"));
+  writeFileSync(short, "hello");
+  const longOnes = [scan(long), scan(long), scan(long)];
+  await expect.poll(() => slow.held.length).toBe(1);
+  expect(await scan(short)).toEqual({ status: "clean" });
+  expect(slow.held).toHaveLength(1);
+  for (let turn = 1; turn <= 3; turn++) {
+    slow.held.at(-1)?.end("stream: OK\0");
+    // It says OK to the test file, too, so that it has not looked.
+    expect(await longOnes[turn - 1]).toMatchObject({ status: "not-scanned" });
+    await expect.poll(() => slow.held.length).toBe(Math.min(turn + 1, 3));
+  }
 });
 
 describe("a clamd that says OK to what is too long for it", () => {
@@ -175,6 +194,33 @@ describe("what is not known to be clean is not read", () => {
 });
 
 /** Takes a whole stream as clamd does, and says what it is told to. */
+/** Answers a short stream at once, holds a long one of nothing but `a` as long as the test likes, and sees no test file. */
+async function slowClamd() {
+  const held: Socket[] = [];
+  const path = join(mkdtempSync(join(directory, "s-")), "s");
+  const server = createServer((socket) => {
+    let bytes = 0;
+    let isTest = false;
+    let tail = Buffer.alloc(0);
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk: Buffer) => {
+      if (chunk.includes("PING")) return socket.end("PONG\n");
+      bytes += chunk.length;
+      isTest ||= chunk.includes("EICAR");
+      tail = Buffer.concat([tail, chunk]).subarray(-4);
+      if (!tail.equals(Buffer.alloc(4))) return;
+      if (bytes < 1024 * 1024 || isTest) socket.end("stream: OK\0");
+      else held.push(socket);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return {
+    path,
+    held,
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+  };
+}
+
 async function fakeClamd(words: string) {
   const path = join(mkdtempSync(join(directory, "f-")), "s");
   const server = createServer((socket) => {
