@@ -62,9 +62,9 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
   await Promise.allSettled([testing, measuring]);
   const [baseline, targetView, labView] = await measuring;
   const selfTested = await testing;
-  if (baseline.status === "refused") throw new Error(`the probe on the host: ${baseline.reason}`);
+  const onHost = baselineOf(baseline);
   const subset = subsetOf(labView, targetView);
-  const proved = (view: View) => withoutUnproved(compared(view, baseline.report), selfTested.unproved);
+  const proved = (view: View) => withoutUnproved(compared(view, onHost), selfTested.unproved);
   return {
     target: faithful(target, proved(targetView)),
     lab: proved(labView),
@@ -72,6 +72,14 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
     selfTest: selfTested,
     asMeasured: targetView.report,
   };
+}
+
+/** Where the host's own probe gave no report no refusal inside has anything to stand beside, and none counts. */
+function baselineOf(baseline: Measurement): ProbeReport {
+  if (baseline.status === "measured") return baseline.report;
+  const reason = `the probe on the host: ${baseline.reason}`;
+  if (baseline.isSilent === true) return unmeasured("host", reason);
+  throw new Error(reason);
 }
 
 /** The lab can do more than the target, or it was not shown that it cannot: the researcher does not start. */

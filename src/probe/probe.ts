@@ -12,8 +12,13 @@ import { KIT_DIR } from "../sandbox/srt/kit.ts";
  * weighed: intended, observed, unexplained (boundary.ts), lab within target (subset.ts), before and after (diff.ts).
  */
 
-/** What came of one measurement. A report that was refused is not an empty report. */
-export type Measurement = { status: "measured"; report: ProbeReport } | { status: "refused"; reason: string };
+/**
+ * What came of one measurement. A report that was refused is not an empty report. `isSilent` there is none to refuse: the probe was
+ * killed or did not end in its time (unmeasured.ts makes rows of that).
+ */
+export type Measurement =
+  | { status: "measured"; report: ProbeReport }
+  | { status: "refused"; reason: string; isSilent?: true };
 
 /** Whatever carries the request in and the probe's standard output back. */
 export type Carrier = (requestJson: string) => Promise<{
@@ -44,17 +49,21 @@ export function requestOf(facts: Facts): ProbeRequest {
 /** Sends the request, takes the answer. Rejects only when the carrier does. */
 export async function measure(carry: Carrier, request: ProbeRequest): Promise<Measurement> {
   const answer = await carry(JSON.stringify(request));
-  if (answer.isTimedOut) return { status: "refused", reason: "the probe did not end in its time" };
+  if (answer.isTimedOut) return silent("the probe did not end in its time");
   if (answer.isTruncated) return { status: "refused", reason: "the probe's answer is longer than allowed" };
   // A probe with a file system that never answers ends itself with SIGKILL after its report: code null, report whole.
   if (answer.code !== 0 && answer.stdout === "") {
-    return { status: "refused", reason: `the probe ended with code ${answer.code ?? "none"} and no report` };
+    return silent(`the probe ended with code ${answer.code ?? "none"} and no report`);
   }
   const parsed = parseProbe(answer.stdout);
   if (parsed.status === "measured" && parsed.report.from !== request.vantage) {
     return { status: "refused", reason: `the report says it comes from ${parsed.report.from}` };
   }
   return parsed;
+}
+
+function silent(reason: string): Measurement {
+  return { status: "refused", reason, isSilent: true };
 }
 
 /** Takes a probe's output apart. Anything but one report of the known shape, with at least one row, is refused. */

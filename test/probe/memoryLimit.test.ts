@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exec } from "../../src/base/exec.ts";
 import { buildGuest } from "../../src/guest/build.ts";
+import { ProbeReport } from "../../src/guest/observation.ts";
+import { CHECKS } from "../../src/guest/probe/all.ts";
 import { measure, requestOf } from "../../src/probe/probe.ts";
+import { unmeasured } from "../../src/probe/unmeasured.ts";
 
 test.each([16, 64])(
   "with %i MiB of data Node cannot start, and the host says in time that nothing was measured",
@@ -20,6 +23,7 @@ test.each([16, 64])(
       );
       expect(measured).toMatchObject({
         status: "refused",
+        isSilent: true,
         reason: expect.stringMatching(/did not end in its time|no report/),
       });
     } finally {
@@ -27,3 +31,13 @@ test.each([16, 64])(
     }
   },
 );
+
+test("a probe that gave no report is a report in which each check says that it was not asked, and why", () => {
+  const report = unmeasured("target", "the probe ended with code none and no report");
+  expect(ProbeReport.parse(report)).toEqual(report);
+  expect(report.observations.map(({ id }) => id)).toEqual(expect.arrayContaining(CHECKS.map(({ id }) => id)));
+  expect(new Set(report.observations.map(({ verdict, detail }) => `${verdict}: ${detail}`))).toEqual(
+    new Set(["not-measured: the probe ended with code none and no report"]),
+  );
+  expect(new Set(report.checks.map(({ status }) => status))).toEqual(new Set(["failed"]));
+});
