@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256Hex } from "../base/hash.ts";
+import type { ProbeReport } from "../guest/observation.ts";
 import { type Drift, driftBetween, openedIn } from "../probe/drift.ts";
 import { type Circumstances, type KeptBaseline, keepBaseline, NOTHING_REMEMBERED } from "../probe/keptBaseline.ts";
 import { asHeld, rememberedFrom, standingBefore } from "../probe/standing.ts";
 import type { Ground } from "./ground.ts";
-import type { Measured } from "./measure.ts";
+import type { Measured, View } from "./measure.ts";
 import type { Studied } from "./parts.ts";
 import type { Target } from "./target.ts";
 
@@ -25,9 +26,25 @@ export function driftOfCycle(ground: Ground, taken: Taken): Since {
     cycle,
     takenAt: clock.now().toISOString(),
     circumstances: circumstancesOf(ground, taken),
-    target: taken.measured.target.report,
-    lab: taken.measured.lab.report,
+    target: wholeOf(taken.measured.target),
+    lab: wholeOf(taken.measured.lab),
   });
+}
+
+/** With what was seen from outside and through the agents' tools. Of one id the inside's word counts: outside it is only confirmed. */
+function wholeOf({ report, observations, checks }: View): ProbeReport {
+  const ids = new Set(report.observations.map(({ id }) => id));
+  const names = new Set(report.checks.map(({ check }) => check));
+  return {
+    ...report,
+    observations: [...report.observations, ...observations.filter(({ id }) => isNew(ids, id))],
+    checks: [...report.checks, ...checks.filter(({ check }) => isNew(names, check))],
+  };
+}
+
+function isNew(seen: Set<string>, name: string): boolean {
+  const before = seen.size;
+  return seen.add(name).size > before;
 }
 
 type Kept = Omit<KeptBaseline, "heldAgainst" | "remembered">;

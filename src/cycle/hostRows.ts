@@ -13,15 +13,14 @@ import { askCopyOut } from "../probe/host/copyOut.ts";
 import { askMemory, type MemoryPlace } from "../probe/host/memory.ts";
 import { askVersions, thisMachine } from "../probe/host/versions.ts";
 import { cloneWorkspace } from "../stack/clone.ts";
+import { runAgain } from "./again.ts";
 import type { Ground } from "./ground.ts";
-import { laterRun } from "./later.ts";
-import type { Room } from "./rooms.ts";
 import type { Target } from "./target.ts";
 
 export type HostRows = { observations: Observation[]; checks: CheckRun[] };
 
 /** What only this side can say of the target: where files of ours end up, what our copier follows, what makes sandboxes here. */
-export async function hostRows(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<HostRows> {
+export async function hostRows(ground: Ground, gateway: Gateway, target: Target): Promise<HostRows> {
   const elsewhere = elsewhereOf(ground.cycle);
   mkdirSync(elsewhere);
   // Open to everybody, so that only the sandbox's walls decide.
@@ -36,8 +35,7 @@ export async function hostRows(ground: Ground, gateway: Gateway, target: Target,
     const left = await askMemory({
       places: memoryPlaces(target),
       first: touch,
-      later: () => laterRun(ground, gateway, target),
-      tenant: (orders) => ground.stepper.inSandbox(() => touchFromInside(lab.guest, orders, ground.signal)),
+      again: (whose) => runAgain(ground, gateway, target, whose),
     });
     return joined([canaries, copied, left, await versions]);
   } finally {
@@ -80,18 +78,30 @@ async function askLinks(
   }
 }
 
+/** One order each, and one more. */
+const PLACES_MAX = 48;
+
 /** Where something could be left: the places of the agent, everybody's, and the stores of the agents. */
-function memoryPlaces({ workspacePath, homePath }: Target): MemoryPlace[] {
+function memoryPlaces({ workspacePath, homePath, declared }: Target): MemoryPlace[] {
   const stores = MEMORY_STORES.map(([place]) => ({
     name: place,
     inside: place.startsWith("~/") ? join(homePath, place.slice(2)) : join(workspacePath, place),
   }));
-  return [
+  const places = [
     { name: "workspace", inside: workspacePath },
     { name: "home", inside: homePath },
-    ...["/tmp", "/var/tmp", "/dev/shm"].map((path) => ({ name: path, inside: path })),
     ...stores,
+    ...["/tmp", "/var/tmp", "/dev/shm"].map((path) => ({ name: path, inside: path })),
+    ...declared.resources.filter(isShared).map(({ path }) => ({ name: path, inside: path })),
   ];
+  return places
+    .filter(({ inside }, index) => places.findIndex((other) => other.inside === inside) === index)
+    .slice(0, PLACES_MAX);
+}
+
+/** A directory that is not the agent's own. */
+function isShared({ kind, mode }: Target["declared"]["resources"][number]): boolean {
+  return mode === "rw" && (kind === "volume" || kind === "host-directory");
 }
 
 function placesOf(target: Target): CanaryPlace[] {

@@ -55,7 +55,7 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
       workspace: config.stack.workspace,
       signal,
     }),
-    measureTarget(ground, gateway, target, lab),
+    measureTarget(ground, gateway, target),
     measureRoom(ground, lab),
   ]);
   // Whatever becomes of one, no twin is still being made when an error is heard of.
@@ -103,9 +103,9 @@ function refuseWiderLab(subset: Subset): void {
 }
 
 /** The target is also asked what only files of ours can show. */
-async function measureTarget(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<View> {
+async function measureTarget(ground: Ground, gateway: Gateway, target: Target): Promise<View> {
   const view = await measureRoom(ground, target);
-  const { observations, checks } = await hostRows(ground, gateway, target, lab);
+  const { observations, checks } = await hostRows(ground, gateway, target);
   return {
     ...view,
     observations: [...view.observations, ...observations],

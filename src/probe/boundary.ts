@@ -32,7 +32,12 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
 ]);
 
 /** Single rows of the same kind. */
-const DESCRIPTIVE_ROWS: ReadonlySet<string> = new Set(["network-interface:lo", "mount-propagation:slave"]);
+const DESCRIPTIVE_ROWS: ReadonlySet<string> = new Set([
+  "network-interface:lo",
+  "mount-propagation:slave",
+  // What it is for.
+  "memory-canary:workspace",
+]);
 
 /** Is something open here that need not be? Two views that disagree count: one of them is wrong. */
 export function isExposure(observation: Observation): boolean {

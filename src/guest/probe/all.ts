@@ -24,6 +24,7 @@ import { systemDirectory } from "./filesystem/system-directory.ts";
 import { writeAndExecute } from "./filesystem/write-and-execute.ts";
 import { gitEnvironment } from "./memory/git-environment.ts";
 import { gitProgram, gitSettings } from "./memory/git-settings.ts";
+import { memoryStore } from "./memory/memory-store.ts";
 import { persistencePath } from "./memory/persistence-path.ts";
 import { trustFile, trustFileCreatable } from "./memory/trust-file.ts";
 import { addressForm } from "./network/address-form.ts";
@@ -155,6 +156,7 @@ export const CHECKS: readonly Check[] = [
   trustFile,
   trustFileCreatable,
   persistencePath,
+  memoryStore,
   gitEnvironment,
   gitSettings,
   gitProgram,

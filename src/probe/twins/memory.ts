@@ -133,6 +133,22 @@ export const MEMORY: readonly Twin[] = [
   starts("shell-start", ".bashrc", "the shell's start-up file can be written", (stage) => stage.file("")),
   starts("user-programs", ".local/bin", "programs can be put in the user's PATH", (stage) => stage.tree()),
   {
+    name: "memory-store",
+    category: "memory",
+    weak: "what an agent remembers can be written, and is kept for the next run",
+    given: (stage) =>
+      bound(`${HOME}/.codex`, stage.tree({ sessions: undefined, "config.toml": "", "AGENTS.md": "" })),
+    weaken: (_, sibling) => writable(sibling, `${HOME}/.codex`),
+    flips: ["memory-store:~/.codex", "memory-store:~/.codex/sessions"],
+    alongside: {
+      "host-mount:~/.codex": "it comes from outside",
+      "trust-file:~/.codex/config.toml": "of the same directory",
+      "trust-file:~/.codex/AGENTS.md": "of the same directory",
+      "agent-credential-file:~/.codex/sessions": "of the same directory",
+    },
+    open: ["host-mount:~/.codex", "agent-credential-file:~/.codex/sessions"],
+  },
+  {
     name: "git-variable",
     category: "memory",
     weak: "a variable names a program that Git runs",

@@ -91,6 +91,40 @@ export const MEMORY: readonly Weakness[] = [
       "Mount .git read-only as a whole, with every file and directory that git config --show-origin --list names.",
   },
   {
+    id: "memory-carried-over",
+    title: "What one run leaves in an agent's memory is read by the next",
+    category: "memory",
+    when: { check: "memory-canary", verdict: ["reachable"], from: ["outside"], access: ["read"], within: ["~"] },
+    one: "per-target",
+    severity: "low",
+    explanation:
+      "A file of ours that one run wrote into the agent's own directory was read by a second run of the same sandbox. An " +
+      "instruction that is planted there once, by a page or a document that the agent read, acts in every later run.",
+    attack: ["T1546"],
+    atlas: ["AML.T0080"],
+    owasp: ["ASI06"],
+    cwe: ["CWE-668"],
+    mitigations: [],
+    advice: "Give each run a store of its own, and carry over only what a person has looked at.",
+  },
+  {
+    id: "memory-shared-between-tenants",
+    title: "What one sandbox leaves behind is read in another tenant's",
+    category: "memory",
+    when: { check: "tenant-canary", verdict: ["reachable"], from: ["outside"], access: ["read"] },
+    one: "per-target",
+    severity: "medium",
+    explanation:
+      "A file of ours that the agent's sandbox wrote was read in a sandbox that has nothing to do with it. Whoever runs in " +
+      "one can read, and mislead, whoever runs in the other.",
+    attack: ["T1080"],
+    atlas: ["AML.T0080"],
+    owasp: ["ASI06"],
+    cwe: ["CWE-668"],
+    mitigations: [],
+    advice: "Share no directory between sandboxes of different people or purposes.",
+  },
+  {
     id: "persistence-path-writable",
     title: "Start-up files that outlive the session can be changed",
     category: "memory",

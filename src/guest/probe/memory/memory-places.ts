@@ -1,0 +1,20 @@
+/** Where agents keep what a later run reads back: sessions that can be resumed, histories, notes to themselves. Directories. */
+export const MEMORY_STORES: readonly (readonly [place: string, what: string])[] = [
+  ["~/.claude", "Claude Code's own directory"],
+  ["~/.claude/projects", "Claude Code sessions and memory"],
+  ["~/.claude/agent-memory", "notes of Claude Code's agents"],
+  ["~/.codex", "Codex's own directory"],
+  ["~/.codex/sessions", "Codex sessions"],
+  ["~/.codex/memories", "Codex memory"],
+  ["~/.gemini", "Gemini CLI's own directory, its memory among it"],
+  ["~/.gemini/tmp", "Gemini CLI sessions"],
+  ["~/.cursor", "Cursor's own directory"],
+  ["~/.copilot", "Copilot CLI's own directory"],
+  ["~/.local/share/opencode", "opencode sessions"],
+  ["~/.local/share/goose", "goose sessions"],
+  ["~/.continue", "Continue sessions"],
+  [".claude/agent-memory", "notes of Claude Code's agents"],
+  [".claude/agent-memory-local", "notes of Claude Code's agents"],
+  [".serena/memories", "notes of Serena"],
+  [".cursor", "Cursor's rules and notes"],
+];
