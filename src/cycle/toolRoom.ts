@@ -4,10 +4,10 @@ import { standInSocket } from "../decoys/standIn.ts";
 import type { Gateway } from "../egress/egress.ts";
 import type { Layout } from "../probe/tools/declared.ts";
 import { AGENTS_DIR, type CommandLine } from "../probe/tools/find.ts";
-import { makeKit } from "../probe/tools/kit.ts";
+import { makeKit, missingMakers } from "../probe/tools/kit.ts";
 import { type Outside, outsideOf } from "../probe/tools/outside.ts";
 import type { ToolRoom } from "../probe/tools/tools.ts";
-import type { Mount, SandboxSpec } from "../sandbox/sandbox.ts";
+import { type Mount, type SandboxSpec, STRICT } from "../sandbox/sandbox.ts";
 import type { Declared } from "../stack/stack.ts";
 import type { Copy } from "./copy.ts";
 import { planFirewall, raiseOwn } from "./firewall.ts";
@@ -34,15 +34,21 @@ export type Opened = AsyncDisposable &
     | { status: "refused"; reason: string }
   );
 
-type Wanted = { clone: Copy; declared: Declared; commandLines: readonly CommandLine[] };
+type Wanted = {
+  clone: Copy;
+  declared: Declared;
+  commandLines: readonly CommandLine[];
+  /** One of the agents declares a sandbox that it makes itself. */
+  hasOwnSandbox: boolean;
+};
 
-const OUTSIDE = "/srv/weakdoor";
+export const OUTSIDE = "/srv/weakdoor";
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Throws what opening a room throws. */
 export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wanted): Promise<Opened> {
-  const { clone, declared, commandLines } = wanted;
-  const fit = fitDriver(ground.config, ground.drivers, declared);
+  const { clone, declared, commandLines, hasOwnSandbox } = wanted;
+  const fit = fitDriver(ground.config, ground.drivers, declared, { hasOwnSandbox });
   if (fit.status === "refused") return { ...fit, [Symbol.asyncDispose]: () => Promise.resolve() };
   const { chosen } = fit;
   const at = (name: string) => join(ground.runDir, "tools", name);
@@ -50,6 +56,8 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
   const { rootfs } = ground.image;
   const onTouch = () => undefined;
   const plan = await planTarget({ declared, chosen, clone, directory: at("target"), rootfs, onTouch });
+  if (fit.isForOwnSandbox)
+    plan.confinement = { ...STRICT, readOnlyRoot: plan.confinement.readOnlyRoot, seccomp: "nested" };
   narrowTo(chosen.driver, plan);
   planResolver(plan, declared, chosen.driver, at("target"));
   await using cleanup = new AsyncDisposableStack();
@@ -59,7 +67,7 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
     ...plan.mounts,
     { kind: "bind", source: at("outside"), path: OUTSIDE, mode: "rw" },
     { kind: "bind", source: at("posts"), path: `${AGENTS_DIR}/posts`, mode: "ro" },
-    ...(await makeKit(at("kit"), commandLines)),
+    ...(await makeKit(at("kit"), commandLines, { hasSandbox: hasOwnSandbox })),
     ...commandLines.flatMap((commandLine) => commandLine.mounts),
   ];
   const { uid, gid } = declared.user;
@@ -117,7 +125,10 @@ export async function openToolRoom(ground: Ground, gateway: Gateway, wanted: Wan
     internet: outside,
   };
   const kept = cleanup.move();
-  return { status: "opened", room, layout, caveat: fit.caveat, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const lacks = hasOwnSandbox ? missingMakers() : [];
+  const without = lacks.length === 0 ? "" : `this machine has no ${lacks.join(", ")} for an agent's own sandbox`;
+  const caveat = [fit.caveat, without].filter(Boolean).join("; ");
+  return { status: "opened", room, layout, caveat, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 type Around = { declared: Declared; chosen: Chosen; clone: Copy; directory: string };

@@ -1,15 +1,17 @@
 import { messageOf, Stopped } from "../base/errors.ts";
 import { type Gateway, GatewayLost } from "../egress/egress.ts";
 import { declarationOf } from "../probe/tools/declared.ts";
+import { ownSandboxOf } from "../probe/tools/declaredSandbox.ts";
 import { type CommandLine, DRIVEN, findCommandLine } from "../probe/tools/find.ts";
 import { joinedPlanes, notMeasured, withCaveat } from "../probe/tools/rows.ts";
 import { measureAgent, type ToolPlane } from "../probe/tools/tools.ts";
 import { readDeclared } from "../stack/declared.ts";
 import { type Discovered, discover } from "../stack/discover.ts";
 import { openStack } from "../stack/reader.ts";
+import type { Declared } from "../stack/stack.ts";
 import { type Copy, makeCopy } from "./copy.ts";
 import type { Ground } from "./ground.ts";
-import { openToolRoom } from "./toolRoom.ts";
+import { OUTSIDE, openToolRoom } from "./toolRoom.ts";
 
 /**
  * The tool plane of the stack (probe/tools/tools.ts), in a room of its own: the target's sandbox once more, around a clone of its
@@ -45,7 +47,8 @@ async function inRoom(
   const { target, stack } = ground.config;
   try {
     const declared = await readDeclared(clone, target.declaredBy, { home: stack.home, workspace: stack.workspace });
-    await using opened = await openToolRoom(ground, gateway, { clone, declared, commandLines });
+    const hasOwnSandbox = await someSandboxOfTheirOwn(clone, declared, commandLines);
+    await using opened = await openToolRoom(ground, gateway, { clone, declared, commandLines, hasOwnSandbox });
     if (opened.status === "refused") return commandLines.map(({ agent }) => skipped(agent, opened.reason));
     const found = await discover(clone, { agents: stack.agents, workspaceNames: [stack.workspace] });
     const planes: ToolPlane[] = [];
@@ -59,6 +62,17 @@ async function inRoom(
     if (thrown instanceof Stopped || thrown instanceof GatewayLost || ground.signal.aborted) throw thrown;
     return commandLines.map(({ agent }) => notMeasured(agent, messageOf(thrown)));
   }
+}
+
+async function someSandboxOfTheirOwn(
+  clone: Copy,
+  { homePath: home, workspacePath: workspace }: Declared,
+  commandLines: readonly CommandLine[],
+): Promise<boolean> {
+  const layout = { home, workspace, outside: OUTSIDE, hostOf: () => undefined };
+  const reader = openStack(clone);
+  const found = await Promise.all(commandLines.map(({ agent }) => ownSandboxOf(agent, reader, layout)));
+  return found.some((one) => one !== undefined);
 }
 
 function skipped(agent: string, why: string): ToolPlane {

@@ -33,8 +33,11 @@ export type Confinement = {
   /** Linux capabilities that stay, as CAP_NAMES; empty: all are dropped. */
   capabilities: readonly string[];
   noNewPrivileges: boolean;
-  /** `strict`: our profile, see sandboxes/seccomp; `none`: no filter, only for a target whose stack declares it. */
-  seccomp: "strict" | "none";
+  /**
+   * `strict`: our profile, see sandboxes/seccomp; `nested`: with its rules for a room in which a tool makes namespaces, by bubblewrap
+   * alone, elsewhere as `strict`; `none`: no filter, only for a target whose stack declares it.
+   */
+  seccomp: "strict" | "nested" | "none";
   readOnlyRoot: boolean;
 };
 

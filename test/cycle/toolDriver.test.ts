@@ -25,11 +25,12 @@ async function fit(
   drivers: readonly Driver[],
   asked = "auto",
   image?: string,
+  hasOwnSandbox = false,
 ) {
   await using place = tree({ [file]: text });
   const declared = await readDeclared(place, file, { home: "/home/dev", workspace: "/home/dev/desk" });
   const target = { driver: asked, nest: false, declaredBy: file };
-  return fitDriver({ target, docker: image === undefined ? {} : { image } }, drivers, declared);
+  return fitDriver({ target, docker: image === undefined ? {} : { image } }, drivers, declared, { hasOwnSandbox });
 }
 
 test("on sound ground the room stands where the target does", async () => {
@@ -59,6 +60,24 @@ test("where the host could not look in while it runs, another stands in its plac
     chosen: { driver: BWRAP },
     caveat: expect.stringContaining("srt") as string,
   });
+});
+
+test("an agent that makes a sandbox of its own gets a room that lets it, where what is declared lets it too", async () => {
+  const room = {
+    chosen: { driver: BWRAP },
+    isForOwnSandbox: true,
+    caveat: expect.stringContaining("of its own") as string,
+  };
+  const unfiltered = ["workspace/run.sh", "bwrap --unshare-all --bind . . true"] as const;
+  expect(await fit(unfiltered, [BWRAP, RUNSC], "auto", undefined, true)).toMatchObject(room);
+  expect(await fit(OF_SRT, [SRT, BWRAP], "auto", undefined, true)).toMatchObject(room);
+  expect(await fit(unfiltered, [BWRAP, RUNSC])).toMatchObject({ chosen: { driver: RUNSC }, isForOwnSandbox: false });
+  // The engine's filter keeps it from that in the real one, and here.
+  expect(await fit(SOUND, [RUNC, BWRAP], "auto", undefined, true)).toMatchObject({
+    chosen: { driver: RUNC },
+    isForOwnSandbox: false,
+  });
+  expect(await fit(unfiltered, [RUNC, RUNSC], "auto", undefined, true)).toMatchObject({ chosen: { driver: RUNSC } });
 });
 
 test("an engine's own image is never covered by the libraries of a command line", async () => {

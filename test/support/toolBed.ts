@@ -26,12 +26,14 @@ type Stack = {
   files: Record<string, string>;
   servers?: Declaration["servers"];
   hooks?: Declaration["hooks"];
-  /** No filter of system calls: for an agent that makes a sandbox of its own inside. */
+  /** A filter that lets an agent make a sandbox of its own inside. */
   isOpen?: boolean;
   /** A simulated one around the sandbox. */
   hasInternet?: boolean;
   subAgents?: Declaration["subAgents"];
   ownSandbox?: Declaration["ownSandbox"];
+  /** What an agent makes a sandbox with is there. */
+  hasMakers?: boolean;
   /** Paths that the settings close, below the home or the workspace, by the rule that does. */
   denied?: Record<string, string>;
 };
@@ -64,6 +66,7 @@ async function measured(
     isOpen = false,
     hasInternet = false,
     subAgents = [],
+    hasMakers = false,
     ownSandbox,
   }: Stack,
 ): Promise<ToolPlane> {
@@ -81,7 +84,7 @@ async function measured(
     { kind: "bind", source: at("workspace"), path: WORKSPACE, mode: "rw" },
     { kind: "bind", source: at("outside"), path: "/srv/outside", mode: "rw" },
     { kind: "bind", source: at("posts"), path: "/.agents/posts", mode: "ro" },
-    ...(await makeKit(at("kit"), [found.commandLine])),
+    ...(await makeKit(at("kit"), [found.commandLine], { hasSandbox: hasMakers })),
     ...found.commandLine.mounts,
     ...(hasInternet ? [resolverIn(root)] : []),
   ];
@@ -100,7 +103,7 @@ async function measured(
   await live(
     driver,
     { image, signal, cycle: `tools${process.pid}` },
-    { mounts, limits, confinement: { ...STRICT, seccomp: isOpen ? "none" : "strict" } },
+    { mounts, limits, confinement: { ...STRICT, seccomp: isOpen ? "nested" : "strict" } },
     async ({ sandbox, broker, spec }) => {
       await using internet = await internetFor({ hasInternet, sandbox: spec.name, pid: sandbox.pid, image });
       plane = await measureAgent(

@@ -82,6 +82,8 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
         hooks: { SessionStart: [{ hooks: [{ type: "command", command: quoted(hook) }] }] },
         // Else it asks its vendor for leave first, who is not here: a list of domains, and no wall of the stack.
         skipWebFetchPreflight: true,
+        // A room of ours cannot mount a /proc within itself; nothing that a canary asks for hangs on that. Switches nothing on.
+        sandbox: { enableWeakerNestedSandbox: true },
       }),
     ],
     env: {

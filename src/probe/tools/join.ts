@@ -116,7 +116,7 @@ export function refuserOf(detail: string): NonNullable<Cell["by"]> {
 }
 
 const APPROVAL =
-  /\bneeds? (?:your )?approval|requires? (?:your |user |explicit )?(?:approval|confirmation)|(?:haven't|has not been|not) granted|requested permissions?\b|user (?:rejected|declined|cancelled)|approval (?:policy|required)/i;
+  /\bneeds? (?:your )?approval|requires? (?:your |user |explicit )?(?:approval|confirmation)|(?:haven't|has not been|not) granted|requested permissions?\b|user (?:rejected|declined|cancelled)|approval (?:policy|required)|^run outside of the sandbox$/i;
 const RULE =
   /denied by your permission settings|permission to (?:use|read|write|edit)\b.*\bdenied|was blocked|for security|blocked by (?:a |the )?(?:hook|policy|rule)|hook error|denied by policy|not allowed by|outside (?:of )?the (?:allowed|project|workspace)|must be within/i;
 const WALL =

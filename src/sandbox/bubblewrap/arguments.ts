@@ -45,7 +45,7 @@ export function bwrapArgv(program: string, spec: SandboxSpec, root: OwnRoot, rig
     ...mountedAll(root.mounts),
     "--chdir",
     spec.cwd,
-    ...(confinement.seccomp === "strict" ? ["--seccomp", String(FILTER_FD)] : []),
+    ...(confinement.seccomp !== "none" ? ["--seccomp", String(FILTER_FD)] : []),
     "--info-fd",
     String(INFO_FD),
     "--",

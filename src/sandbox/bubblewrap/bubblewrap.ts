@@ -22,7 +22,7 @@ import {
 import { type Lookout, openLookout } from "../lookout.ts";
 import { makeOwnRoot } from "../ownRoot.ts";
 import type { Availability, Driver, Sandbox, SandboxSpec } from "../sandbox.ts";
-import { strictFilter } from "../seccomp.ts";
+import { nestedFilter, strictFilter } from "../seccomp.ts";
 import { bwrapArgv, INFO_FD } from "./arguments.ts";
 
 /**
@@ -107,7 +107,7 @@ async function create(
   const root = await makeOwnRoot(spec, join(directory, "root"), signal);
   signal.throwIfAborted();
   const filterPath = join(directory, "filter.bpf");
-  writeFileSync(filterPath, strictFilter());
+  writeFileSync(filterPath, spec.confinement.seccomp === "nested" ? nestedFilter() : strictFilter());
   const argv = bwrapArgv(program, spec, root, { isRoot: isRoot() });
   const filter = openSync(filterPath, "r");
   let linked: Linked;

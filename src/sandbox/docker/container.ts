@@ -47,7 +47,7 @@ export function containerOf(
       CapAdd: confinement.capabilities.map((name) => name.replace(/^CAP_/, "")),
       SecurityOpt: [
         ...(confinement.noNewPrivileges ? ["no-new-privileges:true"] : []),
-        `seccomp=${confinement.seccomp === "strict" ? parts.seccompProfile : "unconfined"}`,
+        `seccomp=${confinement.seccomp === "none" ? "unconfined" : parts.seccompProfile}`,
       ],
       PidsLimit: pidsLimit(parts.isolation, limits.pids),
       Memory: memoryBytes,
