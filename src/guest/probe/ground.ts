@@ -34,8 +34,16 @@ export type Ground = {
 export type Asked<T> = { status: "answered"; value: T } | { status: "refused"; errno: string };
 export type Kind = "file" | "directory" | "link" | "socket" | "fifo" | "character" | "block" | "unknown";
 export type Entry = { name: string; kind: Kind };
-/** `mode` the permission bits with set-user-id, set-group-id and sticky. */
-export type Thing = { kind: Kind; size: number; mode: number; uid: number; dev: number; ino: number };
+/** `mode` the permission bits with set-user-id, set-group-id and sticky; `changedMs` its change time, since 1970. */
+export type Thing = {
+  kind: Kind;
+  size: number;
+  mode: number;
+  uid: number;
+  dev: number;
+  ino: number;
+  changedMs: number;
+};
 export type SocketPlace = { path: string } | { abstract: string } | { host: string; port: number };
 
 const TABLE_BYTES_MAX = 256 * 1024;
@@ -76,6 +84,8 @@ const QUIETLY = constants.O_NONBLOCK | constants.O_NOCTTY;
 async function readTable(path: string, bytesMax: number): Promise<string> {
   const file = await open(path, constants.O_RDONLY | QUIETLY);
   try {
+    // Empty or full, what comes out of a pipe is nobody's table.
+    if ((await file.stat()).isFIFO()) throw Object.assign(new Error("a FIFO"), { code: "ESPIPE" });
     const buffer = Buffer.alloc(bytesMax);
     let length = 0;
     while (length < bytesMax) {
@@ -144,11 +154,11 @@ function kindOf(of: Kinded): Kind {
   return of.isBlockDevice() ? "block" : "unknown";
 }
 
-type Stats = Kinded & { size: number; mode: number; uid: number; dev: number; ino: number };
+type Stats = Kinded & { size: number; mode: number; uid: number; dev: number; ino: number; ctimeMs: number };
 
 function thing(stats: Stats): Thing {
-  const { size, mode, uid, dev, ino } = stats;
-  return { kind: kindOf(stats), size, mode: mode & 0o7777, uid, dev, ino };
+  const { size, mode, uid, dev, ino, ctimeMs } = stats;
+  return { kind: kindOf(stats), size, mode: mode & 0o7777, uid, dev, ino, changedMs: ctimeMs };
 }
 
 function connectAndClose(target: SocketPlace): Promise<Asked<true>> {

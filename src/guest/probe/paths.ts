@@ -30,6 +30,13 @@ export function showPath(context: Context, path: string): string {
   return path;
 }
 
+/** False for a name whose bytes are not UTF-8: what JavaScript makes of it names nothing. */
+export function isSpelt(name: string): boolean {
+  return !name.includes("\ufffd");
+}
+
+export const NOT_SPELT = "the name is not UTF-8 and cannot be asked for";
+
 /** Said in a row when the request names no home or no workspace. */
 export function unplaced(check: string, place: string): Row {
   const what = place.startsWith("~/") ? "home" : "workspace";

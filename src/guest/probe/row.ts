@@ -20,9 +20,14 @@ export function reachable(id: string, subject: string, access: Access[], detail:
 
 /** A refusal that nobody made is none: what could not be asked is said instead. */
 export function denied(id: string, subject: string, control: Control, detail: string, place?: string): Row {
-  if ([LANDLOCKED, NOT_THE_KERNELS].some((why) => detail.includes(why))) return notMeasured(id, subject, detail);
+  if (NO_REFUSAL.test(detail)) return notMeasured(id, subject, detail);
   return { id, subject, verdict: "denied", access: [], control, detail, ...at(place) };
 }
+
+/** What came instead of an answer: the question was too long, the kernel had no room for it, the disk failed. */
+const NO_REFUSAL = new RegExp(
+  `\\b(?:ENAMETOOLONG|EMFILE|ENFILE|ENOMEM|EINTR|EIO|ESTALE|EOVERFLOW|ETIMEDOUT|ENOTCONN)\\b|${LANDLOCKED}|${NOT_THE_KERNELS}`,
+);
 
 export function absent(id: string, subject: string, detail: string): Row {
   return { id, subject, verdict: "absent", access: [], detail };

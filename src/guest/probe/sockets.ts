@@ -1,5 +1,6 @@
 import type { SocketPlace } from "./ground.ts";
 import { mountOf } from "./mounts.ts";
+import { isSpelt, NOT_SPELT } from "./paths.ts";
 import type { Context, Row } from "./probe.ts";
 import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable } from "./row.ts";
 
@@ -10,7 +11,7 @@ import { absent, CONTROL, denied, isAbsence, mechanism, notMeasured, reachable }
 export async function askSocket(context: Context, id: string, subject: string, path: string): Promise<Row> {
   const thing = await context.ground.stat(path);
   if (thing.status === "refused") {
-    if (path.includes("\ufffd")) return notMeasured(id, subject, "the name is not UTF-8 and cannot be asked for");
+    if (!isSpelt(path)) return notMeasured(id, subject, NOT_SPELT);
     if (isAbsence(thing.errno)) return absent(id, subject, `${thing.errno}: not there`);
     return denied(id, subject, CONTROL.connect, mechanism(thing.errno), path);
   }

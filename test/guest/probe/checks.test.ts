@@ -17,6 +17,7 @@ import { gitEnvironment } from "../../../src/guest/probe/memory/git-environment.
 import { proxyEnvironment } from "../../../src/guest/probe/network/proxy-environment.ts";
 import type { Check } from "../../../src/guest/probe/probe.ts";
 import { addressRandomisation } from "../../../src/guest/probe/process/address-randomisation.ts";
+import { dangerousSyscall } from "../../../src/guest/probe/process/dangerous-syscall.ts";
 import { executableMemory } from "../../../src/guest/probe/process/executable-memory.ts";
 import { foreignSignal } from "../../../src/guest/probe/process/foreign-signal.ts";
 import { kernelRange } from "../../../src/guest/probe/process/kernel-range.ts";
@@ -361,5 +362,51 @@ test("a service of the desktop counts when its socket answers; a FIFO in its pla
 
 const SOCKET = {
   status: "answered" as const,
-  value: { kind: "socket" as const, size: 0, mode: 0o777, uid: 0, dev: 1, ino: 1 },
+  value: { kind: "socket" as const, size: 0, mode: 0o777, uid: 0, dev: 1, ino: 1, changedMs: 0 },
 };
+
+test("a ring that Node was granted shows that the filter lets io_uring through; without one nothing is known", async () => {
+  const filtered = { "/proc/self/status": `${STATUS.replace("Seccomp:\t0", "Seccomp:\t2")}CapEff:\t0\n` };
+  const holding = (target: string): World => ({
+    tables: filtered,
+    ground: {
+      list: async () => ({ status: "answered", value: { entries: [{ name: "4", kind: "link" }], isWhole: true } }),
+      link: async () => ({ status: "answered", value: target }),
+    },
+  });
+  const id = "dangerous-syscall:io_uring_setup";
+  expect(await verdict(dangerousSyscall, id, holding("anon_inode:[io_uring]"))).toBe("reachable");
+  expect(await verdict(dangerousSyscall, id, holding("anon_inode:[eventpoll]"))).toBe("not-measured");
+  const gvisor = { "/proc/version": "Linux version 4.4.0 #1 SMP Sun Jan 10 15:06:54 PST 2016" };
+  const inGvisor = { ...holding("anon_inode:[io_uring]"), tables: { ...filtered, ...gvisor } };
+  expect(await verdict(dangerousSyscall, id, inGvisor)).toBe("denied");
+});
+
+test("a working directory that no path leads to counts: one beneath a mount, as one outside would", () => {
+  const script = `cd "$1" && mount -t tmpfs none "$1" && shift && exec "$@"`;
+  const probe = new URL("../../../src/guest/probe/main.ts", import.meta.url).pathname;
+  const looked = (prefix: string[]) => {
+    const argv = [...prefix, process.execPath, probe, '{"vantage":"target"}'];
+    const { stdout } = spawnSync(argv[0] ?? "", argv.slice(1), { encoding: "utf8", cwd: directory });
+    const { observations } = JSON.parse(stdout) as { observations: Observation[] };
+    return observations.find(({ id }) => id === "inherited-descriptor:working-directory")?.verdict;
+  };
+  expect(looked(["unshare", "--mount", "--", "sh", "-c", script, "sh", directory])).toBe("reachable");
+  expect(looked([])).toBe("absent");
+});
+
+test("from within a chroot the root of another process of the same mount namespace counts when it lies outside", async () => {
+  const other = (root: string, named: string): World => ({
+    ground: {
+      ...PROCESSES,
+      link: (path) => (path === "/proc/7/root" ? answered(named) : kernel.link(path.replace("/7/", "/self/"))),
+      stat: (path) => kernel.stat(path === "/proc/7/root/" ? root : path),
+    },
+  });
+  const id = "foreign-root:others";
+  // To a process in a chroot, the root that is outside is named "/" as well, and is not its own.
+  expect(await verdict(foreignRoot, id, other(directory, "/"))).toBe("reachable");
+  expect(await verdict(foreignRoot, id, other(directory, directory))).toBe("absent");
+});
+
+const answered = async <T>(value: T): Promise<Asked<T>> => ({ status: "answered", value });

@@ -1,5 +1,6 @@
 import type { Entry } from "../ground.ts";
 import { byPath } from "../mounts.ts";
+import { isSpelt } from "../paths.ts";
 import type { Context } from "../probe.ts";
 
 /** Bounds of the walk: a home with a million files must not cost more than one with a thousand. */
@@ -26,7 +27,8 @@ const USUAL = [
 ];
 const NOT_ENTERED = /^\/(proc|sys)(\/|$)|\/(node_modules|\.git|site-packages|__pycache__)$/;
 
-export type Found = { paths: string[]; isWhole: boolean };
+/** `unspelt`: directories that could not be entered, because their names are not UTF-8. */
+export type Found = { paths: string[]; unspelt: string[]; isWhole: boolean };
 
 /**
  * Paths of unix sockets by the type in the directory entry, nothing opened but directories, no link followed. Layer by
@@ -34,35 +36,46 @@ export type Found = { paths: string[]; isWhole: boolean };
  */
 export async function findSockets(context: Context): Promise<Found> {
   const paths = new Set<string>();
+  const unspelt = new Set<string>();
   const seen = new Set<string>();
+  const found = (isWhole: boolean): Found => ({ paths: [...paths].sort(), unspelt: [...unspelt].sort(), isWhole });
   let layer = await entrances(context, paths);
   let entriesLeft = ENTRIES_MAX;
   let isWhole = true;
   for (let depth = 0; layer.length > 0; depth++) {
-    if (depth > DEPTH_MAX) return { paths: [...paths].sort(), isWhole: false };
+    if (depth > DEPTH_MAX) return found(false);
     const next: string[] = [];
     for (let at = 0; at < layer.length; at += AT_ONCE) {
       const batch = layer.slice(at, at + AT_ONCE).filter((path) => !seen.has(path));
-      if (seen.size >= DIRECTORIES_MAX || entriesLeft <= 0) return { paths: [...paths].sort(), isWhole: false };
+      if (seen.size >= DIRECTORIES_MAX || entriesLeft <= 0) return found(false);
       for (const path of batch) seen.add(path);
       const listings = await Promise.all(batch.map((path) => context.ground.list(path, ENTRIES_OF_ONE_MAX)));
       for (const [index, listing] of listings.entries()) {
         if (listing.status === "refused") continue;
         entriesLeft -= listing.value.entries.length;
         isWhole &&= listing.value.isWhole;
-        sort(batch[index] ?? "", listing.value.entries, paths, next);
+        sort(batch[index] ?? "", listing.value.entries, paths, { next, unspelt });
       }
     }
     layer = next;
   }
-  return { paths: [...paths].sort(), isWhole };
+  return found(isWhole);
 }
 
-function sort(directory: string, entries: readonly Entry[], sockets: Set<string>, directories: string[]): void {
+type Directories = { next: string[]; unspelt: Set<string> };
+
+function sort(
+  directory: string,
+  entries: readonly Entry[],
+  sockets: Set<string>,
+  { next, unspelt }: Directories,
+): void {
   for (const { name, kind } of entries) {
     const path = directory === "/" ? `/${name}` : `${directory}/${name}`;
     if (kind === "socket") sockets.add(path);
-    if (kind === "directory" && !NOT_ENTERED.test(path)) directories.push(path);
+    if (kind !== "directory" || NOT_ENTERED.test(path)) continue;
+    if (isSpelt(name)) next.push(path);
+    else unspelt.add(path);
   }
 }
 

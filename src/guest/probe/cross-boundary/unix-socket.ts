@@ -1,12 +1,14 @@
-import { resolvePlace, showPath } from "../paths.ts";
+import { NOT_SPELT, resolvePlace, showPath } from "../paths.ts";
 import type { Check, Row } from "../probe.ts";
-import { absent, instance } from "../row.ts";
+import { absent, instance, notMeasured } from "../row.ts";
 import { askSocket } from "../sockets.ts";
 import { ENGINE_SOCKETS } from "./engine-places.ts";
 import { findSockets } from "./find-sockets.ts";
 
 /** Sockets asked in one run: more is a machine and not a sandbox. */
 const SOCKETS_MAX = 120;
+/** Directories of unspeakable names that are named. */
+const UNSPELT_MAX = 10;
 
 export const unixSocket: Check = {
   id: "unix-socket",
@@ -24,6 +26,10 @@ export const unixSocket: Check = {
     for (const path of paths.slice(0, SOCKETS_MAX)) {
       const shown = showPath(context, path);
       rows.push(await askSocket(context, `unix-socket:${instance(shown)}`, shown, path));
+    }
+    for (const path of walk.unspelt.slice(0, UNSPELT_MAX)) {
+      const shown = showPath(context, path);
+      rows.push(notMeasured(`unix-socket:${instance(shown)}/`, shown, NOT_SPELT));
     }
     if (rows.length === 0) rows.push(absent("unix-socket", "unix sockets", "none was found"));
     if (walk.isWhole && paths.length <= SOCKETS_MAX) return { rows };

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { showPath } from "../paths.ts";
+import { isSpelt, NOT_SPELT, showPath } from "../paths.ts";
 import type { Check, Context, Row } from "../probe.ts";
 import { absent, instance, notMeasured, reachable } from "../row.ts";
 
@@ -24,35 +24,49 @@ export const workspaceLink: Check = {
       return { rows: [notMeasured("workspace-link", subject, `cannot be listed: ${found.errno}`)] };
     const rows = found.rows.slice(0, ROWS_MAX);
     if (rows.length === 0) rows.push(absent("workspace-link", subject, "none was found"));
-    if (found.isWhole && found.rows.length <= ROWS_MAX) return { rows };
-    return { rows, fellShort: found.isWhole ? `only ${ROWS_MAX} links are named` : "the walk met its bounds" };
+    const fellShort =
+      found.fellShort ?? (found.rows.length > ROWS_MAX ? `only ${ROWS_MAX} links are named` : undefined);
+    return fellShort === undefined ? { rows } : { rows, fellShort };
   },
 };
 
-type Found = { status: "looked"; rows: Row[]; isWhole: boolean } | { status: "refused"; errno: string };
+const BOUNDS = "the walk met its bounds";
+
+type Found = { status: "looked"; rows: Row[]; fellShort?: string } | { status: "refused"; errno: string };
 
 /** Layer by layer; no link is followed, so no loop can form. */
 async function findLinks(context: Context, workspace: string): Promise<Found> {
   const rows: Row[] = [];
   const waiting = [workspace];
-  let isWhole = true;
+  const fellShort = new Set<string>();
   for (let at = 0; at < waiting.length; at++) {
-    if (at >= DIRECTORIES_MAX) return { status: "looked", rows, isWhole: false };
+    if (at >= DIRECTORIES_MAX) return { status: "looked", rows, fellShort: BOUNDS };
     const directory = waiting[at] ?? workspace;
     const listed = await context.ground.list(directory, ENTRIES_OF_ONE_MAX);
     if (listed.status === "refused") {
       if (at === 0) return listed;
+      // One that is gone meanwhile holds nothing.
+      if (listed.errno !== "ENOENT") fellShort.add(`a directory could not be listed: ${listed.errno}`);
       continue;
     }
-    isWhole &&= listed.value.isWhole;
+    if (!listed.value.isWhole) fellShort.add(BOUNDS);
     for (const { name, kind } of listed.value.entries) {
       const path = posix.join(directory, name);
+      if (!isSpelt(name)) {
+        if (kind === "directory" || kind === "link") rows.push(unspelt(context, path));
+        continue;
+      }
       if (kind === "directory" && !NOT_ENTERED.has(name)) waiting.push(path);
       const row = kind === "link" ? await ask(context, path, workspace) : undefined;
       if (row !== undefined) rows.push(row);
     }
   }
-  return { status: "looked", rows, isWhole };
+  return { status: "looked", rows, ...(fellShort.size === 0 ? {} : { fellShort: [...fellShort].sort().join("; ") }) };
+}
+
+function unspelt(context: Context, path: string): Row {
+  const shown = showPath(context, path);
+  return notMeasured(`workspace-link:${instance(shown)}`, shown, NOT_SPELT);
 }
 
 /** Undefined for a link that stays inside. Where it leads is said by kind: the text of a link is whoever's wrote it. */

@@ -1,4 +1,5 @@
 import type { Entry } from "../ground.ts";
+import { isSpelt, NOT_SPELT } from "../paths.ts";
 import type { Check, Context, Row, Seen } from "../probe.ts";
 import { absent, CONTROL, denied, mechanism, named, notMeasured, reachable } from "../row.ts";
 
@@ -69,6 +70,7 @@ function isNotable(entry: Entry): boolean {
 async function ask(context: Context, path: string, entry: Entry): Promise<Row> {
   const shown = path.replace(/\d+$/, "N");
   const id = `device-node:${named(shown)}`;
+  if (!isSpelt(path)) return notMeasured(id, shown, NOT_SPELT);
   const kind = `${entry.kind} device`;
   if (context.facts.boundary === "gvisor" && GVISOR_MAKES.has(path)) {
     return denied(id, shown, CONTROL.read, `${kind} of gVisor's kernel, not the host's`, path);

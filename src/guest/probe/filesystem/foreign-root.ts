@@ -38,7 +38,7 @@ export const foreignRoot: Check = {
   },
 };
 
-/** Undefined when the process is in this mount namespace, or has ended. */
+/** Undefined when the process has this root or one below it, or has ended. */
 async function ask(
   { ground, facts }: Context,
   pid: string,
@@ -48,18 +48,26 @@ async function ask(
   const id = `foreign-root:${kind}`;
   const namespace = await ground.link(`/proc/${pid}/ns/mnt`);
   const inode = namespace.status === "answered" ? /\[(\d+)\]/.exec(namespace.value)?.[1] : undefined;
-  if (inode !== undefined && inode === facts.namespaces["mnt"]) return undefined;
+  const isOfOurs = inode !== undefined && inode === facts.namespaces["mnt"];
   const root = await ground.stat(`/proc/${pid}/root/`);
   if (root.status === "refused") {
     if (isAbsence(root.errno) || root.errno === "ESRCH") return undefined;
-    return denied(id, SUBJECT[kind], CONTROL.read, mechanism(root.errno), placeOf(kind));
+    return isOfOurs ? undefined : denied(id, SUBJECT[kind], CONTROL.read, mechanism(root.errno), placeOf(kind));
   }
-  if (root.value.dev === own.dev && root.value.ino === own.ino) return undefined;
-  return reachable(
-    id,
-    SUBJECT[kind],
-    ["list"],
-    "of another mount namespace, and may be entered; not entered",
-    placeOf(kind),
-  );
+  if (isSame(root.value, own) || (isOfOurs && (await isBelow(ground, pid, root.value)))) return undefined;
+  const where = isOfOurs ? "outside this process's own root" : "of another mount namespace";
+  return reachable(id, SUBJECT[kind], ["list"], `${where}, and may be entered; not entered`, placeOf(kind));
+}
+
+type Inode = { dev: number; ino: number };
+
+function isSame(a: Inode, b: Inode): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Within one mount namespace: does the path that the kernel names lead there from here? From within a chroot(2) it does not lead out. */
+async function isBelow(ground: Context["ground"], pid: string, root: Inode): Promise<boolean> {
+  const link = await ground.link(`/proc/${pid}/root`);
+  const found = link.status === "answered" ? await ground.stat(link.value) : undefined;
+  return found?.status === "answered" && isSame(found.value, root);
 }
