@@ -13,9 +13,11 @@ export type Budget = {
 };
 
 /** RFC 1952, 2.3. */
-const GZIP = Buffer.from([0x1f, 0x8b, 0x08]);
+const GZIP_FIRST = 0x1f;
+const GZIP = Buffer.from([GZIP_FIRST, 0x8b, 0x08]);
 /** RFC 1950, 2.2: the usual window, and each level of compression. */
-const ZLIB = [0x01, 0x5e, 0x9c, 0xda].map((level) => Buffer.from([0x78, level]));
+const ZLIB_FIRST = 0x78;
+const ZLIB = [0x01, 0x5e, 0x9c, 0xda].map((level) => Buffer.from([ZLIB_FIRST, level]));
 /**
  * Two bytes are few, so that they count only where something begins: behind one of these, or behind nothing. What hex digits give is
  * little, and there may be any digit before.
@@ -28,13 +30,16 @@ const BEFORE_ZLIB = new Set(Buffer.from("\0\n \"'=:,;>{(["));
  * @param isOfDigits of what was read from hex.
  */
 export function* compressedViews(bytes: Buffer, budget: Budget, isOfDigits: boolean): Generator<View> {
-  for (let at = bytes.indexOf(GZIP); at >= 0; at = bytes.indexOf(GZIP, at + 1)) {
+  const gzip = bytes.indexOf(GZIP_FIRST);
+  for (let at = gzip < 0 ? -1 : bytes.indexOf(GZIP, gzip); at >= 0; at = bytes.indexOf(GZIP, at + 1)) {
     const from = blocksOfGzip(bytes, at);
     if (from !== undefined) yield* compressedView(bytes, at, from, "gzip", budget);
     if (budget.isSpent) return;
   }
-  for (const magic of ZLIB) {
-    for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
+  // One byte is looked for many times as fast as two, and most bytes that were decoded hold none.
+  const zlib = bytes.indexOf(ZLIB_FIRST);
+  for (const magic of zlib < 0 ? [] : ZLIB) {
+    for (let at = bytes.indexOf(magic, zlib); at >= 0; at = bytes.indexOf(magic, at + 1)) {
       const isStart = isOfDigits || at === 0 || BEFORE_ZLIB.has(bytes[at - 1] ?? 0);
       if (isStart) yield* compressedView(bytes, at, at + magic.length, "zlib", budget);
       if (budget.isSpent) return;

@@ -34,6 +34,8 @@ export function sealedFinder(masterKey: Uint8Array) {
 
 type Candidates = { places: { at: number /** Where its run begins. */; run: number }[]; sealed: Buffer };
 
+const NO_CANDIDATES: Candidates = { places: [], sealed: Buffer.alloc(0) };
+
 /** Letters and digits are among the characters of base64, so that only those stretches are read. */
 function candidatesIn(bytes: Buffer, { base64 }: Shape): Candidates {
   const places: Candidates["places"] = [];
@@ -50,6 +52,7 @@ function candidatesIn(bytes: Buffer, { base64 }: Shape): Candidates {
       if (standsAt(bytes, prefix, start)) read(start, start + prefix.length, end, LETTERS_AND_DIGITS);
     }
   }
+  if (places.length === 0) return NO_CANDIDATES;
   const sealed = Buffer.allocUnsafe(words.length * 4);
   for (const [i, word] of words.entries()) sealed.writeUInt32BE(word, i * 4);
   return { places, sealed };

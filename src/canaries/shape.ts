@@ -14,9 +14,12 @@ const BASE64 = classOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 const HEX = classOf("0123456789abcdefABCDEF :");
 
 export function shapeOf(bytes: Buffer): Shape {
-  const hasEscapes = bytes.includes("%") || bytes.includes("\\") || bytes.includes("&");
+  const hasEscapes = SIGNS.some((sign) => bytes.includes(sign));
   return { base64: runsOf(BASE64, bytes), hex: runsOf(HEX, bytes), hasEscapes };
 }
+
+/** Of an escape: percent, backslash, ampersand. */
+const SIGNS = [0x25, 0x5c, 0x26];
 
 function classOf(characters: string): Uint8Array {
   const table = new Uint8Array(256);

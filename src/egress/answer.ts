@@ -7,7 +7,13 @@ import type { Sent } from "./send.ts";
 export type Answer =
   /** Says itself that it is open, and is over when the tunnel is. */
   | { status: "tunnel"; run(stream: Exchange): Promise<Sent>; trail: Trail }
-  | { status: "ready"; code: number; headers: Record<string, string>; body: Uint8Array | Sourced; trail: Trail }
+  | {
+      status: "ready";
+      code: number;
+      headers: Record<string, string>;
+      body: Uint8Array | Sourced | Came;
+      trail: Trail;
+    }
   | {
       status: "refused";
       reason: Reason /** When the reason's own is not enough. */;
@@ -26,6 +32,9 @@ export type Sourced = {
   /** Called once, when it is through or broken off. */
   done(): void;
 };
+
+/** A body that came from outside all at once. It is counted and bounded like one that is still coming. */
+export type Came = { bytes: Buffer; bytesMax: number };
 
 /** What happened on the way to the outside, for the log. */
 export type Trail = {

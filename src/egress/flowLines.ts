@@ -1,42 +1,24 @@
-import type { IncomingHttpHeaders } from "node:http2";
 import { sha256Hex } from "../base/hash.ts";
 import { oneLine } from "../base/text.ts";
 import type { AdmittedGuest } from "./admitted.ts";
 import type { Answer } from "./answer.ts";
-import type { ForeignCredential } from "./credentials.ts";
-import type { Decision, EgressRequest } from "./decide.ts";
+import type { EgressRequest } from "./decide.ts";
 import { strippedOf } from "./forward.ts";
+import type { Judged } from "./judge.ts";
 import { parseTarget } from "./path.ts";
 import type { Reason } from "./reasons.ts";
-import { type CloseLine, type Greeted, NOT_GREETED, type OpenLine } from "./record.ts";
+import { type CloseLine, NOT_GREETED, type OpenLine } from "./record.ts";
 import type { Sent } from "./send.ts";
 import type { Hit } from "./watch/watch.ts";
 
 /** What a flow leaves in the egress log and in an alarm. */
 export type Asked = EgressRequest;
 
-export type FlowSoFar = {
-  asked: Asked;
-  decision: Decision;
-  refusal: Reason | null;
-  hit: Hit | undefined;
-  guest: AdmittedGuest;
-  headers: IncomingHttpHeaders;
-  body: Buffer;
-  policyHash: string;
-  budgetLeft: OpenLine["budgetLeft"];
-  credential: ForeignCredential | undefined;
-  /** The flow of the tunnel that it came through. */
-  tunnel: number | null;
-  /** By that tunnel. */
-  greeted: Greeted;
-};
-
 /** The value of a fake, or of a credential, does not go into the log either: what carried one is left out. */
-export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
-  const { asked, decision, refusal, guest, headers, body, tunnel } = soFar;
+export function openLine(judged: Judged, flow: number): OpenLine {
+  const { asked, decision, refusal, guest, headers, body, inner } = judged;
   const isTunnel = decision.verdict === "tunnel";
-  const redactions = redactedOf(soFar);
+  const redactions = redactedOf(judged);
   const isShown = (field: string) => !redactions.includes(field);
   return {
     event: "open",
@@ -44,7 +26,7 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     backend: guest.backend,
     role: guest.role,
     flow,
-    policyHash: soFar.policyHash,
+    policyHash: judged.policy.hash,
     authority: isShown("authority") ? (asked.authority ?? "").slice(0, 300) : "",
     scheme: schemeOf(asked),
     method: isShown("method") ? asked.method.slice(0, 30) : "",
@@ -58,13 +40,13 @@ export function openLine(soFar: FlowSoFar, flow: number): OpenLine {
     pathTemplate: decision.verdict === "allow" ? decision.template : null,
     bytesUp: body.length,
     bodySha256: isShown("bodySha256") && body.length > 0 ? sha256Hex(body) : null,
-    budgetLeft: soFar.budgetLeft,
-    credential: soFar.credential ?? null,
+    budgetLeft: judged.budgetLeft,
+    credential: judged.credential ?? null,
     redactions,
     mode: refusal !== null ? null : isTunnel ? decision.rule.mode : (asked.upgrade ?? null),
-    tunnel,
+    tunnel: inner?.flow ?? null,
     stripped: decision.verdict === "allow" && isShown("stripped") ? strippedOf(headers) : [],
-    ...soFar.greeted,
+    ...(inner?.greeted ?? NOT_GREETED),
   };
 }
 
@@ -80,7 +62,7 @@ function queryKeysOf(path: string | undefined): string[] {
   return target.status === "ok" ? [...new Set(target.queryKeys)].slice(0, QUERY_KEYS_MAX) : [];
 }
 
-function redactedOf({ hit, credential }: FlowSoFar): string[] {
+function redactedOf({ hit, credential }: Judged): string[] {
   if (hit !== undefined) return ["authority", "method", "path", "stripped", "bodySha256"];
   if (credential?.place === "path") return ["path"];
   // Of a body that is nothing but the credential, the hash is one that values can be tried against.

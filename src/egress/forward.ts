@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../base/clock.ts";
-import { type Answer, refuse } from "./answer.ts";
+import { type Answer, type Came, refuse, type Sourced } from "./answer.ts";
 import type { Connections } from "./connections.ts";
 import { type Decision, isTypeListed } from "./decide.ts";
+import type { Leaving } from "./leaving.ts";
 import { type Vetted, type Vetting, vet } from "./resolver.ts";
 import { BODILESS } from "./send.ts";
 import { dial, type UpstreamResponse } from "./upstream.ts";
@@ -52,10 +53,12 @@ const NAMES_MAX = 20;
 
 /** Names of the headers from inside that do not go out, for the log. */
 export function strippedOf(headers: IncomingHttpHeaders): string[] {
-  const names = Object.keys(headers).filter(
-    (name) => !name.startsWith(":") && !UP.has(name) && !OF_THE_HOP.has(name),
-  );
-  return names.slice(0, NAMES_MAX).map((name) => name.slice(0, 60));
+  const stripped: string[] = [];
+  for (const name in headers) {
+    const isKnown = name.startsWith(":") || UP.has(name) || OF_THE_HOP.has(name);
+    if (!isKnown && stripped.length < NAMES_MAX) stripped.push(name.slice(0, 60));
+  }
+  return stripped;
 }
 
 /** @param known of a request through a tunnel: the address that was vetted when it was opened, and nobody is asked again. */
@@ -65,7 +68,8 @@ export async function forward(
     method: string;
     headers: IncomingHttpHeaders;
     body: Buffer;
-    signal: AbortSignal /** Ours, by the rule: what comes from inside under the same name does not go out. */;
+    leaving: Leaving;
+    /** Ours, by the rule: what comes from inside under the same name does not go out. */
     injected: Readonly<Record<string, string>>;
   },
   parts: ForwardParts,
@@ -90,23 +94,30 @@ export async function forward(
       body: request.body,
       deadlineMs: DEADLINE_MS,
     },
-    request.signal,
+    request.leaving,
     parts.connections,
   );
   const reached = { ...trail, dialed: vetted.address };
   if (dialed.status === "failed") return { ...refuse("upstream-unreachable", reached), detail: dialed.detail };
   const { response } = dialed;
   if (!isAnswerListed(request.method, response, rule.responseTypes)) {
-    response.destroy();
+    response.letGo();
     return refuse("response-type-not-listed", { ...reached, connectMs: dialed.connectMs });
   }
   return {
     status: "ready",
     code: codeOf(response.statusCode),
     headers: pick(response.headers, DOWN),
-    body: { source: response, bytesMax: rule.responseBytesMax, done: () => response.destroy() },
+    body: bodyOf(response, rule.responseBytesMax),
     trail: { ...reached, connectMs: dialed.connectMs },
   };
+}
+
+function bodyOf(response: UpstreamResponse, bytesMax: number): Sourced | Came {
+  const whole = response.whole();
+  if (whole !== null) return { bytes: whole, bytesMax };
+  const source = response.body();
+  return { source, bytesMax, done: () => source.destroy() };
 }
 
 /** What has no body has no type. One that has, and does not say of which type, is of none that is listed. */
@@ -116,18 +127,20 @@ function isAnswerListed(method: string, response: UpstreamResponse, listed: read
 }
 
 function headersUp(headers: IncomingHttpHeaders): Record<string, string> {
-  return { ...pick(headers, [...UP]), "accept-encoding": "identity", "user-agent": "weakdoor" };
+  const up = pick(headers, UP);
+  up["accept-encoding"] = "identity";
+  up["user-agent"] = "weakdoor";
+  return up;
 }
 
 /** The named headers that are there, in one string each. */
-export function pick(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = headers[name];
-      if (value === undefined) return [];
-      return [[name, Array.isArray(value) ? value.join(", ") : value]];
-    }),
-  );
+export function pick(headers: IncomingHttpHeaders, names: Iterable<string>): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (value !== undefined) picked[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return picked;
 }
 
 /** A status that HTTP/2 can carry; anything else is the host's fault. */

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { systemClock } from "../base/clock.ts";
 import { errnoOf, messageOf, OperatorError } from "../base/errors.ts";
+import { oncePerTurn } from "../base/turn.ts";
 import { serveChannel } from "../sandbox/channel.ts";
 import { readLatch, setLatch } from "../stop/latch.ts";
 import { watchLatch } from "../stop/watchLatch.ts";
@@ -32,8 +33,8 @@ import { openWatch } from "./watch/openWatch.ts";
  * The gateway as a process of its own, forked by `gateway.ts`. It holds the policy, the model's key and the log, and ends
  * when CONTROL does: without its parent there is nobody to answer to, so it dies at once rather than in order.
  */
-process.once("disconnect", endAtOnce);
-process.once("SIGTERM", endAtOnce);
+const atOnce = () => endAtOnce();
+process.once("disconnect", atOnce).once("SIGTERM", atOnce);
 // A terminal's Ctrl-C goes to every process; it is CONTROL that then cuts this one.
 process.on("SIGINT", () => undefined);
 process.once("message", (first) => {
@@ -52,8 +53,11 @@ function tell(message: FromGateway): void {
 }
 
 function start(setup: Setup): void {
+  const record = startRecord(setup.logPath, { cycle: setup.cycle }, systemClock);
+  const end = () => endAtOnce(() => record.flush());
+  process.off("disconnect", atOnce).off("SIGTERM", atOnce).once("disconnect", end).once("SIGTERM", end);
   // What is under way is cut, too, and nobody else has to be well for that. What the kernel has taken already still goes out.
-  if (setup.stateDir !== null) watchLatch(setup.stateDir, endAtOnce);
+  if (setup.stateDir !== null) watchLatch(setup.stateDir, end);
   const guests = new Map<string, { desk: TaskDesk; drop(): void }>();
   const link = controlLink(tell);
   const { canaryHosts } = setup;
@@ -67,9 +71,10 @@ function start(setup: Setup): void {
   const connections = keptConnections(setup.certificates);
   const authority = authorityAtHand(systemClock);
   const materialMark = randomBytes(16).toString("hex");
+  const isLatched = oncePerTurn(() => isLatchSet(setup.stateDir));
   const shared = {
-    policy: () => ({ ...live, isLatched: isLatchSet(setup.stateDir), today: today() }),
-    record: startRecord(setup.logPath, { cycle: setup.cycle }, systemClock),
+    policy: oncePerTurn(() => ({ ...live, isLatched: isLatched(), today: today() })),
+    record,
     nextFlow: () => flows++,
   };
   const parts = {
@@ -80,7 +85,7 @@ function start(setup: Setup): void {
     hashKey: () => hashKey,
     watch,
     drills,
-    seal: sealOf(setup),
+    seal: sealOf(setup, end),
     control: link,
     forward: { vetting, connections, clock: systemClock },
     model: modelDesk(setup.model, {
@@ -99,13 +104,13 @@ function start(setup: Setup): void {
     tunnel: tunnelDesk({
       vetting,
       authority,
-      isLatched: () => isLatchSet(setup.stateDir),
+      isLatched,
       clock: systemClock,
     }),
     websocket: websocketDesk({
       connections,
       watch,
-      isLatched: () => isLatchSet(setup.stateDir),
+      isLatched,
       clock: systemClock,
     }),
     certificate: async () => {
@@ -177,7 +182,7 @@ type Admitted = Extract<ToGateway, { type: "admit" }>;
  * Sets the latch from here and ends this process with it: CONTROL need not be well for that. Where the latch cannot be set, nothing
  * passes here any more all the same.
  */
-function sealOf({ stateDir, onHit }: Setup): ((why: string) => void) | null {
+function sealOf({ stateDir, onHit }: Setup, end: () => void): ((why: string) => void) | null {
   if (stateDir === null || onHit !== "latch") return null;
   return (why) => {
     try {
@@ -185,7 +190,7 @@ function sealOf({ stateDir, onHit }: Setup): ((why: string) => void) | null {
     } catch (thrown) {
       if (!(thrown instanceof OperatorError)) throw thrown;
     } finally {
-      endAtOnce();
+      end();
     }
   };
 }

@@ -68,9 +68,8 @@ export function isPlainName(host: string): boolean {
 }
 
 function faultOfCharacters(raw: string): AuthorityFault | undefined {
-  const codes = Array.from(raw, (character) => character.codePointAt(0) ?? 0);
-  if (codes.some((code) => code <= 0x20 || code === 0x7f)) return "authority-control";
-  if (codes.some((code) => code > 0x7f)) return "authority-not-ascii";
+  if (/[\0-\x20\x7f]/.test(raw)) return "authority-control";
+  if (/[^\0-\x7f]/.test(raw)) return "authority-not-ascii";
   if (raw.includes("%")) return raw.startsWith("[") ? "authority-zone" : "authority-escape";
   if (raw.includes("@")) return "authority-userinfo";
   if (/[/\\?#]/.test(raw)) return "authority-delimiter";

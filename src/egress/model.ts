@@ -7,6 +7,7 @@ import { jsonOf } from "./body.ts";
 import type { Connections } from "./connections.ts";
 import type { ModelSpend } from "./egress.ts";
 import { codeOf, pick } from "./forward.ts";
+import type { Leaving } from "./leaving.ts";
 import type { ModelRelay } from "./messages.ts";
 import { type Bill, purseOf } from "./modelBill.ts";
 import { largestCost } from "./modelCost.ts";
@@ -31,7 +32,7 @@ type ModelRequest = {
   query: string;
   headers: IncomingHttpHeaders;
   body: Buffer;
-  signal: AbortSignal;
+  leaving: Leaving;
 };
 
 export type ModelParts = {
@@ -69,7 +70,7 @@ export function modelDesk(relay: ModelRelay | null, parts: ModelParts): ModelDes
   const purse = purseOf(relay, (spend) => parts.onSpent(spend));
   return {
     async answer(request) {
-      const { method, path, query, body, signal } = request;
+      const { method, path, query, body, leaving } = request;
       if (method !== "POST" || query !== "" || !isModelPath(relay.kind, path)) return refuse("route-unknown");
       const check = checkModelRequest(path, jsonOf(body), allowed);
       if (check.status === "refused") {
@@ -84,7 +85,7 @@ export function modelDesk(relay: ModelRelay | null, parts: ModelParts): ModelDes
       const bill = purse.open(largestCost(text, check, price), price);
       if (bill.status === "over") return refuse(bill.what === "money" ? "model-money" : "model-budget");
       const startedAt = parts.clock.monotonicMs();
-      const dialed = await dial(callOf(relay, path, text), signal, parts.connections);
+      const dialed = await dial(callOf(relay, path, text), leaving, parts.connections);
       const connectMs = parts.clock.monotonicMs() - startedAt;
       const trail = { ...NO_TRAIL, dialed: new URL(relay.baseUrl).host, connectMs };
       if (dialed.status === "failed") {
@@ -138,7 +139,7 @@ function passedOn(response: UpstreamResponse, { sandbox, bill, guard, reader, tr
   const headers = pick(response.headers, DOWN);
   const stop = (reason: "model-key-refused" | "model-key-echoed" | "upstream-broken"): Answer => {
     bill.settle(isPaid ? "unsaid" : "nothing");
-    response.destroy();
+    response.letGo();
     return refuse(reason, trail);
   };
   // A vendor's words about a key that it does not take repeat parts of it.
@@ -156,13 +157,14 @@ function passedOn(response: UpstreamResponse, { sandbox, bill, guard, reader, tr
     },
   });
   const guarded = guard.stream();
+  const source = response.body();
   // Any other error is the reader's to see: it is the answer's, broken off.
-  pipeline(response, meter, guarded, (error) => {
+  pipeline(source, meter, guarded, (error) => {
     if (error instanceof KeyEchoed) parts.onKeyEchoed(sandbox, "body");
   });
   const done = (): void => {
     bill.settle(isPaid ? (reader.usage() ?? "unsaid") : "nothing");
-    response.destroy();
+    source.destroy();
   };
   return { status: "ready", code, headers, body: { source: guarded, bytesMax: ANSWER_BYTES_MAX, done }, trail };
 }

@@ -6,9 +6,9 @@ import { writeAll } from "../base/files.ts";
 
 /**
  * The egress log: one JSON line when a flow is decided about and one when it closes, for denials as for allowances.
- * Each line holds the hash of the line before it, so that a changed, dropped or swapped line shows. Written by a serializer
- * and synchronously: whoever was told `written` may go on, and nobody else. A line outlives this process at once, and a
- * power cut from `close` on.
+ * Each line holds the hash of the line before it, so that a changed, dropped or swapped line shows. Written by a serializer, all
+ * lines of one turn of the event loop at once: whoever was told `written` may go on, and nobody else. A line outlives this
+ * process from the end of its turn on, and a power cut from `end` on.
  */
 export type OpenLine = {
   event: "open";
@@ -99,13 +99,15 @@ type Line = OpenLine | CloseLine | NoteLine;
 /** What is the same for every line of one log. */
 type RecordHead = { cycle: string };
 
-type Written = { status: "written" } | { status: "failed"; reason: string };
+export type Written = { status: "written" } | { status: "failed"; reason: string };
 
 export type EgressRecord = {
-  /** Not written means: refuse. The next call tries again, and first writes what it owes. */
-  open(line: OpenLine): Written;
+  /** Resolves in the same turn of the event loop. Not written means: refuse. The next call tries again, and first writes what it owes. */
+  open(line: OpenLine): Promise<Written>;
   /** Never fails: a line that cannot be written is kept, and until it is on the disk nothing opens. */
   close(line: CloseLine | NoteLine): void;
+  /** Writes all that was said, now: for who ends this process before the turn is over. */
+  flush(): void;
   /** Writes what is owed if it can, fsyncs, closes the file. */
   end(): Written;
 };
@@ -124,50 +126,70 @@ export function startRecord(
 ): EgressRecord {
   const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600);
-  const owed: Line[] = [];
+  let said: Said[] = [];
+  let turn: NodeJS.Immediate | undefined;
   let seq = 0;
   let prevHash = FIRST_HASH;
   let length = 0;
 
-  const write = (line: Line): Written => {
-    const text = asciiJson({ seq, prevHash, ts: clock.now().toISOString(), ...head, ...line });
-    const bytes = Buffer.from(`${text}\n`);
+  /** All of them or none. */
+  const write = (lines: readonly Said[]): Written => {
+    let [nextSeq, lastHash, text] = [seq, prevHash, ""];
+    for (const { ts, line } of lines) {
+      const one = asciiJson({ seq: nextSeq++, prevHash: lastHash, ts, ...head }, line);
+      lastHash = hash("sha256", one);
+      text += `${one}\n`;
+    }
     // A file that was removed takes writes for ever and keeps none of them.
     if (fstatSync(fd).nlink === 0) return { status: "failed", reason: "the log file was removed" };
     try {
-      writeAll(fd, bytes);
+      writeAll(fd, Buffer.from(text, "latin1"));
     } catch (thrown) {
       if (errnoOf(thrown) === undefined) throw thrown;
-      // What a full disk took of the line is no part of the chain.
+      // What a full disk took of the lines is no part of the chain.
       ftruncateSync(fd, length);
       return { status: "failed", reason: messageOf(thrown) };
     }
-    seq++;
-    length += bytes.length;
-    prevHash = hash("sha256", text);
-    return { status: "written" };
+    [seq, prevHash, length] = [nextSeq, lastHash, length + text.length];
+    return WRITTEN;
   };
-  const settle = (): Written => {
-    for (let line = owed[0]; line !== undefined; line = owed[0]) {
-      const written = write(line);
-      if (written.status === "failed") return written;
-      owed.shift();
+  const flush = (): Written => {
+    clearImmediate(turn);
+    turn = undefined;
+    if (said.length === 0) return WRITTEN;
+    const lines = said;
+    said = [];
+    const together = write(lines);
+    if (together.status === "written") for (const { opened } of lines) opened?.(together);
+    return together.status === "written" ? together : eachAlone(lines);
+  };
+  /** As many as there is room for, in their order: nothing opens behind a line that is owed. */
+  const eachAlone = (lines: readonly Said[]): Written => {
+    let last: Written = WRITTEN;
+    for (const line of lines) {
+      const isBehind = said.length > 0 && last.status === "failed";
+      const written = isBehind ? last : write([line]);
+      if (written.status === "failed") last = written;
+      if (written.status === "failed" && line.opened === undefined) said.push(line);
+      line.opened?.(written);
     }
-    return { status: "written" };
+    return last;
+  };
+  const say = (line: Line, opened?: Said["opened"]): void => {
+    said.push({ ts: clock.now().toISOString(), line, opened });
+    turn ??= setImmediate(flush);
   };
 
   return {
     open(line) {
-      if (length >= bytesMax) return { status: "failed", reason: `the log has reached ${bytesMax} bytes` };
-      const settled = settle();
-      return settled.status === "failed" ? settled : write(line);
+      if (length >= bytesMax)
+        return Promise.resolve({ status: "failed", reason: `the log has reached ${bytesMax} bytes` });
+      return new Promise((resolve) => say(line, resolve));
     },
-    close(line) {
-      owed.push(line);
-      settle();
-    },
+    close: (line) => say(line),
+    flush: () => void flush(),
     end() {
-      const settled = settle();
+      const settled = flush();
       fsyncSync(fd);
       closeSync(fd);
       return settled;
@@ -175,10 +197,23 @@ export function startRecord(
   };
 }
 
+type Said = {
+  ts: string;
+  line: Line /** Of a line that must be written before something is done. */;
+  opened?: ((written: Written) => void) | undefined;
+};
+
+const WRITTEN: Written = { status: "written" };
+
 /** One line whatever the strings hold: line separators, bidi and zero-width characters become escapes. */
-function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+function asciiJson(head: object, line: Line): string {
+  const text = `${JSON.stringify(head).slice(0, -1)},${JSON.stringify(line).slice(1)}`;
+  return NOT_ASCII.test(text) ? text.replace(ALL_NOT_ASCII, escaped) : text;
+}
+
+const NOT_ASCII = /[\u007f-\uffff]/;
+const ALL_NOT_ASCII = /[\u007f-\uffff]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -1,5 +1,6 @@
 import { constants } from "node:http2";
-import type { Answer, Sourced } from "./answer.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer, Came, Sourced } from "./answer.ts";
 import type { ForeignCredential } from "./credentials.ts";
 import type { Exchange } from "./exchange.ts";
 import { answerFor, type Reason } from "./reasons.ts";
@@ -34,6 +35,7 @@ export async function send(
   if (answer.status === "tunnel") return answer.run(stream);
   if (answer.body instanceof Uint8Array)
     return sendWhole(stream, answer.code, answer.headers, answer.body, form.isHead);
+  if ("bytes" in answer.body) return sendCame(stream, answer.code, answer.headers, answer.body, form);
   return sendSourced(stream, answer.code, answer.headers, answer.body, form.isHead, form.carry);
 }
 
@@ -69,7 +71,7 @@ async function sendWhole(
   });
   const isThrough = stream.writableFinished;
   // Lets go of a guest that would go on sending its body.
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  if (stream.endAfterHeaders !== true) stream.close(constants.NGHTTP2_NO_ERROR);
   return {
     code,
     bytesDown: isThrough && !isEmpty ? body.length : 0,
@@ -87,6 +89,35 @@ function isGone(stream: Exchange): boolean {
 export type Carry = (direction: "up" | "down", bytes: number) => Carried;
 export type Carried = { status: "passes"; waitMs: number } | { status: "over"; reason: Reason };
 
+async function sendCame(
+  stream: Exchange,
+  code: number,
+  headers: Record<string, string>,
+  { bytes, bytesMax }: Came,
+  { isHead, carry }: { isHead: boolean; carry?: Carry },
+): Promise<Sent> {
+  const isBodiless = isHead || BODILESS.includes(code) || bytes.length === 0;
+  if (isBodiless || isGone(stream)) return sendWhole(stream, code, headers, NOTHING, isHead);
+  const over = (reason: Reason): Sent => {
+    stream.respond({ ":status": code, ...headers });
+    breakOff(stream);
+    return { code, bytesDown: 0, closedBy: "limit", reason };
+  };
+  if (bytes.length > bytesMax) return over("response-too-long");
+  const carried = carry?.("down", bytes.length) ?? PASSES;
+  if (carried.status === "over") return over(carried.reason);
+  if (carried.waitMs > 0) await sleep(carried.waitMs);
+  return sendWhole(stream, code, headers, bytes, isHead);
+}
+
+const NOTHING = Buffer.alloc(0);
+const PASSES: Carried = { status: "passes", waitMs: 0 };
+
+/** With an error: without one the guest would take what it has for the whole answer. */
+function breakOff(stream: Exchange): void {
+  stream.once("error", () => undefined).destroy(new Error("the answer broke off"));
+}
+
 async function sendSourced(
   stream: Exchange,
   code: number,
@@ -97,7 +128,7 @@ async function sendSourced(
 ): Promise<Sent> {
   try {
     if (isHead || BODILESS.includes(code) || isGone(stream)) {
-      return await sendWhole(stream, code, headers, Buffer.alloc(0), isHead);
+      return await sendWhole(stream, code, headers, NOTHING, isHead);
     }
     stream.respond({ ":status": code, ...headers });
     return { code, ...(await pour(sourced, stream, carry)) };
@@ -123,8 +154,7 @@ function pour(
       clearTimeout(held);
       resolve({ bytesDown, closedBy, reason });
       if (closedBy === "answer") return;
-      // With an error: without one the guest would take what it has for the whole answer.
-      stream.destroy(new Error("the answer broke off"));
+      breakOff(stream);
       source.destroy();
     };
     const pass = (chunk: Buffer) => {
@@ -135,7 +165,7 @@ function pour(
     source.on("data", (chunk: Buffer) => {
       if (isOver) return;
       if (bytesDown + chunk.length > bytesMax) return settle("limit", "response-too-long");
-      const carried = carry?.("down", chunk.length) ?? { status: "passes", waitMs: 0 };
+      const carried = carry?.("down", chunk.length) ?? PASSES;
       if (carried.status === "over") return settle("limit", carried.reason);
       bytesDown += chunk.length;
       if (carried.waitMs <= 0) return pass(chunk);

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isIPv6 } from "node:net";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { errnoOf, messageOf } from "../base/errors.ts";
 import type { Connections } from "./connections.ts";
+import type { Leaving } from "./leaving.ts";
+import { type UpstreamBody, upstreamBody } from "./upstreamBody.ts";
 
 /** One request to the outside. Everything in it was decided here; nothing is taken over from the guest unseen. */
 export type Dial = {
@@ -36,21 +38,28 @@ export type Dialed =
       wasConnected: boolean;
     };
 
-/** Its bytes as they come. Destroying it before its end lets go of the host. */
-export type UpstreamResponse = Readable & { statusCode: number; headers: IncomingHttpHeaders };
+export type UpstreamResponse = {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  /** All of its body, where all of it came at once; else null. */
+  whole(): Buffer | null;
+  /** Its body as it comes, asked for once. Destroying it before its end lets go of the host. */
+  body(): Readable;
+  /** Of a body that nobody wants. */
+  letGo(): void;
+};
 
-/** No redirect followed, no proxy, nothing tried twice. `signal` tears it down at any time. */
-export function dial(request: Dial, signal: AbortSignal, connections: Connections): Promise<Dialed> {
+/** No redirect followed, no proxy, nothing tried twice. A guest that leaves tears it down at any time. */
+export function dial(request: Dial, leaving: Pick<Leaving, "onGone">, connections: Connections): Promise<Dialed> {
   return new Promise((resolve, reject) => {
     const exchange = upstreamExchange(resolve);
     const late = setTimeout(() => exchange.abort(new Error("not done in time")), request.deadlineMs);
-    const onAbort = () => exchange.abort(new Error("nobody waits for it any more"));
-    signal.addEventListener("abort", onAbort, { once: true });
+    const stay = leaving.onGone(() => exchange.abort(new Error("nobody waits for it any more")));
     exchange.over(() => {
       clearTimeout(late);
-      signal.removeEventListener("abort", onAbort);
+      stay();
     });
-    if (signal.aborted) return onAbort();
+    if (exchange.isAborted()) return;
     connections.to(request).then((pool) => pool.dispatch(dispatched(request), exchange.handler), reject);
   });
 }
@@ -65,26 +74,33 @@ function dispatched(request: Dial): Dispatcher.DispatchOptions {
   };
 }
 
-type Exchange = { handler: Dispatcher.DispatchHandler; abort(reason: Error): void; over(call: () => void): void };
+type Exchange = {
+  handler: Dispatcher.DispatchHandler;
+  abort(reason: Error): void;
+  isAborted(): boolean;
+  over(call: () => void): void;
+};
 
-/** What undici tells of one request, as one promise and then one stream. */
+/** What undici tells of one request, as one promise and then one body. */
 function upstreamExchange(resolve: (dialed: Dialed) => void): Exchange {
   const startedAt = performance.now();
   let controller: Dispatcher.DispatchController | undefined;
   let connectMs: number | null = null;
-  let response: UpstreamResponse | undefined;
+  let body: UpstreamBody | undefined;
   let aborted: Error | undefined;
-  let isWhole = false;
+  let isOver = false;
   let onOver = () => {};
-  const fail = (error: Error) => {
+  const end = () => {
+    isOver = true;
     onOver();
-    if (response !== undefined) response.destroy(error);
-    else {
-      const code = errnoOf(error);
-      // OpenSSL has more ways to say no than Node has codes for.
-      const detail = code === undefined || code === "UNSPECIFIED" ? messageOf(error) : code;
-      resolve({ status: "failed", detail: detail.slice(0, 200), wasConnected: connectMs !== null });
-    }
+  };
+  const fail = (error: Error) => {
+    end();
+    if (body !== undefined) return body.fail(error);
+    const code = errnoOf(error);
+    // OpenSSL has more ways to say no than Node has codes for.
+    const detail = code === undefined || code === "UNSPECIFIED" ? messageOf(error) : code;
+    resolve({ status: "failed", detail: detail.slice(0, 200), wasConnected: connectMs !== null });
   };
   const abort = (reason: Error) => {
     aborted ??= reason;
@@ -101,24 +117,16 @@ function upstreamExchange(resolve: (dialed: Dialed) => void): Exchange {
     onResponseStart(started, statusCode, headers) {
       // RFC 9110, 15.2: interim answers, and the real one follows.
       if (statusCode < 200) return;
-      const body = new Readable({
-        read: () => started.resume(),
-        destroy(error, done) {
-          onOver();
-          if (!isWhole) started.abort(error ?? new Error("let go of"));
-          done(error);
-        },
-      });
-      response = Object.assign(body, { statusCode, headers });
+      const opened = upstreamBody(started, end);
+      body = opened;
+      const { whole, stream, letGo } = opened;
+      const response = { statusCode, headers, whole, body: stream, letGo };
       resolve({ status: "answered", response, connectMs: connectMs ?? 0 });
     },
-    onResponseData(started, chunk) {
-      if (response?.push(chunk) === false) started.pause();
-    },
+    onResponseData: (_, chunk) => body?.take(chunk),
     onResponseEnd() {
-      isWhole = true;
-      onOver();
-      response?.push(null);
+      end();
+      body?.end();
     },
     onResponseError: (_, error) => fail(error),
     // A connection that is made into something else is none of ours.
@@ -127,8 +135,10 @@ function upstreamExchange(resolve: (dialed: Dialed) => void): Exchange {
   return {
     handler,
     abort,
-    over: (call) => {
+    isAborted: () => aborted !== undefined,
+    over(call) {
       onOver = call;
+      if (isOver) call();
     },
   };
 }

@@ -7,9 +7,8 @@ import { keptConnections } from "../../src/egress/connections.ts";
 import { type Dial, dial } from "../../src/egress/upstream.ts";
 import { type Leaf, type TestAuthority, testAuthority } from "../support/certificates.ts";
 import { selfSigned } from "../support/selfSigned.ts";
+import { staying } from "../support/staying.ts";
 import { upstream } from "../support/upstream.ts";
-
-const never = new AbortController().signal;
 
 function to(port: number, over: Partial<Dial> = {}): Dial {
   return {
@@ -51,8 +50,8 @@ describe("a certificate of every wrong kind is refused, beside a right one from 
     await using right = await upstream((response) => response.end("right"), await authority.issue());
     await using wrong = await upstream((response) => response.end("wrong"), await authority.issue(over));
     const connections = keptConnections([authority.certificate]);
-    expect(await said(dial(to(right.port), never, connections))).toBe("right");
-    expect(await dial(to(wrong.port), never, connections)).toMatchObject({
+    expect(await said(dial(to(right.port), staying, connections))).toBe("right");
+    expect(await dial(to(wrong.port), staying, connections)).toMatchObject({
       status: "failed",
       detail: expect.stringMatching(code),
       wasConnected: false,
@@ -66,7 +65,7 @@ describe("a certificate of every wrong kind is refused, beside a right one from 
     async (over) => {
       await using host = await upstream((response) => response.end("right"), await authority.issue(over));
       const connections = keptConnections([authority.certificate]);
-      expect(await said(dial(to(host.port), never, connections))).toBe("right");
+      expect(await said(dial(to(host.port), staying, connections))).toBe("right");
       await connections.end();
     },
   );
@@ -77,10 +76,12 @@ describe("a certificate of every wrong kind is refused, beside a right one from 
     const stranger = await testAuthority("another one");
     await using unknown = await upstream((response) => response.end("?"), await stranger.issue());
     const strict = keptConnections([authority.certificate]);
-    expect(await dial(to(alone.port), never, strict)).toMatchObject({ detail: "DEPTH_ZERO_SELF_SIGNED_CERT" });
-    expect(await dial(to(unknown.port), never, strict)).toMatchObject({ detail: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
+    expect(await dial(to(alone.port), staying, strict)).toMatchObject({ detail: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+    expect(await dial(to(unknown.port), staying, strict)).toMatchObject({
+      detail: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    });
     const trusting = keptConnections([own.cert]);
-    expect(await said(dial(to(alone.port), never, trusting))).toBe("known");
+    expect(await said(dial(to(alone.port), staying, trusting))).toBe("known");
     await strict.end();
     await trusting.end();
   });
@@ -93,8 +94,8 @@ describe("a certificate of every wrong kind is refused, beside a right one from 
     const weakPair = { ...(await authority.issue({ key: "RSA-1024" })), ciphers: "DEFAULT@SECLEVEL=0" };
     await using weak = await upstream((response) => response.end("weak"), weakPair);
     const connections = keptConnections([authority.certificate]);
-    expect(await said(dial(to(strong.port), never, connections))).toBe("strong");
-    expect(await dial(to(weak.port), never, connections)).toMatchObject({
+    expect(await said(dial(to(strong.port), staying, connections))).toBe("strong");
+    expect(await dial(to(weak.port), staying, connections)).toMatchObject({
       status: "failed",
       detail: expect.stringMatching(/EE certificate key too weak|key too small/i),
     });
@@ -112,10 +113,10 @@ describe("a connection is kept for the same name at the same address, and for no
     const connections = keptConnections([]);
     const plain = to(host.port, { scheme: "http" });
     // One is free again a turn of the loop after its answer's end; till then there may be a second.
-    for (let i = 0; i < 6; i++) await said(dial(plain, never, connections));
+    for (let i = 0; i < 6; i++) await said(dial(plain, staying, connections));
     const kept = sockets.size;
     expect(kept).toBeLessThanOrEqual(2);
-    await said(dial({ ...plain, host: "other.example" }, never, connections));
+    await said(dial({ ...plain, host: "other.example" }, staying, connections));
     expect(sockets.size).toBe(kept + 1);
     expect(await connections.to(plain)).toBe(await connections.to({ ...plain }));
     expect(await connections.to({ ...plain, address: "127.0.0.2" })).not.toBe(await connections.to(plain));
@@ -135,9 +136,12 @@ describe("a connection is kept for the same name at the same address, and for no
     });
     const connections = keptConnections([]);
     for (let i = 0; i < 2; i++) {
-      const dialed = await dial(to(host.port, { scheme: "http" }), never, connections);
+      const dialed = await dial(to(host.port, { scheme: "http" }), staying, connections);
       if (dialed.status === "failed") throw new Error(dialed.detail);
-      dialed.response.on("error", () => undefined).destroy();
+      dialed.response
+        .body()
+        .on("error", () => undefined)
+        .destroy();
     }
     expect(sockets.size).toBe(2);
     await connections.end();
@@ -159,9 +163,9 @@ describe("a host that speaks HTTP badly", () => {
     await using bad = await raw(bytes);
     await using good = await upstream((response) => response.end("good"));
     const connections = keptConnections([]);
-    const dialed = await dial(to(bad.port, { scheme: "http" }), never, connections);
+    const dialed = await dial(to(bad.port, { scheme: "http" }), staying, connections);
     expect(dialed).toMatchObject({ status: "failed", wasConnected: true });
-    expect(await said(dial(to(good.port, { scheme: "http" }), never, connections))).toBe("good");
+    expect(await said(dial(to(good.port, { scheme: "http" }), staying, connections))).toBe("good");
     await connections.end();
   });
 
@@ -169,9 +173,9 @@ describe("a host that speaks HTTP badly", () => {
     const one = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
     await using bad = await raw(`${one}trueHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged`, { isOpen: true });
     const connections = keptConnections([]);
-    expect(await said(dial(to(bad.port, { scheme: "http" }), never, connections))).toBe("true");
+    expect(await said(dial(to(bad.port, { scheme: "http" }), staying, connections))).toBe("true");
     await sleep(20);
-    expect(await said(dial(to(bad.port, { scheme: "http" }), never, connections))).toBe("true");
+    expect(await said(dial(to(bad.port, { scheme: "http" }), staying, connections))).toBe("true");
     await connections.end();
   });
 });
@@ -179,7 +183,7 @@ describe("a host that speaks HTTP badly", () => {
 async function said(asked: ReturnType<typeof dial>): Promise<string> {
   const dialed = await asked;
   if (dialed.status === "failed") throw new Error(dialed.detail);
-  return text(dialed.response);
+  return text(dialed.response.body());
 }
 
 async function raw(bytes: string, { isOpen = false } = {}) {

@@ -9,6 +9,7 @@ import { type Resolve, type Vetted, vet } from "../../src/egress/resolver.ts";
 import { dial } from "../../src/egress/upstream.ts";
 import { flowBench, neverResolved } from "../support/flowBench.ts";
 import { selfSigned } from "../support/selfSigned.ts";
+import { staying } from "../support/staying.ts";
 import { upstream } from "../support/upstream.ts";
 
 const HOST = "api.example";
@@ -229,8 +230,7 @@ describe("names and addresses", () => {
       },
     );
     if (decision.verdict !== "allow") throw new Error(decision.reason);
-    const { signal } = new AbortController();
-    const request = { method: "GET", headers: {}, body: Buffer.alloc(0), signal, injected: {} };
+    const request = { method: "GET", headers: {}, body: Buffer.alloc(0), leaving: staying, injected: {} };
     const known: Vetted = { status: "vetted", address: "127.0.0.1", resolved: ["127.0.0.1"] };
     const answer = await forward(decision, request, { vetting, connections, clock: systemClock }, known);
     expect(answer).toMatchObject({ status: "ready", trail: { dialed: "127.0.0.1", resolved: ["127.0.0.1"] } });
@@ -268,7 +268,7 @@ describe("a host that does not behave", () => {
   test("never answers: given up on at the deadline", async () => {
     await using host = await upstream(() => undefined);
     const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 100 };
-    const dialed = await dial(one, new AbortController().signal, connections);
+    const dialed = await dial(one, staying, connections);
     expect(dialed).toEqual({ status: "failed", detail: "not done in time", wasConnected: true });
   });
 
@@ -278,10 +278,10 @@ describe("a host that does not behave", () => {
       response.once("close", () => clearInterval(drip));
     });
     const one = { ...request, port: host.port, body: Buffer.alloc(0), deadlineMs: 200 };
-    const dialed = await dial(one, new AbortController().signal, connections);
+    const dialed = await dial(one, staying, connections);
     if (dialed.status === "failed") throw new Error(dialed.detail);
-    dialed.response.resume();
-    const [error] = (await once(dialed.response, "error")) as [Error];
+    const body = dialed.response.body().resume();
+    const [error] = (await once(body, "error")) as [Error];
     expect(error.message).toMatch(/aborted|not done in time/);
   });
 

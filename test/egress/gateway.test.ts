@@ -71,6 +71,12 @@ function log(gateway: Gateway): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
+/** The last of them is written when its flow is over, which may be a moment after its answer. */
+async function logged(gateway: Gateway, lines: number): Promise<Record<string, unknown>[]> {
+  await expect.poll(() => log(gateway)).toHaveLength(lines);
+  return log(gateway);
+}
+
 const never = new AbortController().signal;
 
 describe("a guest", () => {
@@ -105,7 +111,10 @@ describe("a guest", () => {
     for (let i = 0; i < 3; i++) expect((await shim.tell("POST", "/v1/heartbeat", {})).status).toBe(200);
     expect(readFileSync(gateway.logPath, "utf8")).toBe("");
     expect((await shim.tell("POST", "/v1/heartbeat", { more: 1 })).status).toBe(422);
-    expect(log(gateway)).toMatchObject([{ path: "/v1/heartbeat" }, { status: 422, reason: "body-shape" }]);
+    expect(await logged(gateway, 2)).toMatchObject([
+      { path: "/v1/heartbeat" },
+      { status: 422, reason: "body-shape" },
+    ]);
   });
 
   test("that hands in no result makes its task fail, is refused and is counted", async () => {
@@ -197,7 +206,7 @@ describe("denied and logged", () => {
     const reply = await shim.ask(headers);
     expect(reply).toMatchObject({ status });
     expect(reply.text).toMatch(/\w+ .*\w/);
-    const [open, close] = log(gateway);
+    const [open, close] = await logged(gateway, 2);
     expect({ ...open, ...close }).toMatchObject({
       sandbox: guest.name,
       role,

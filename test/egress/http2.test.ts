@@ -9,6 +9,7 @@ import { type FlowBenchOptions, flowBench } from "../support/flowBench.ts";
 import { type Http2Host, http2Host } from "../support/http2Host.ts";
 import { type Field, sayHttp2 } from "../support/rawHttp2.ts";
 import { selfSigned } from "../support/selfSigned.ts";
+import { staying } from "../support/staying.ts";
 import { askHttp2, http1In, http2In, openTunnel, tlsIn } from "../support/tunnel.ts";
 import { HOST } from "../support/tunnelBed.ts";
 
@@ -118,11 +119,11 @@ describe("HTTP/2 is agreed on with a host that offers it, where the rule says so
       path: "/",
     } as const;
     const rest = { headers: {}, body: Buffer.alloc(0), deadlineMs: 10_000 };
-    const ask = (name: string) => dial({ ...to, ...rest, host: name }, new AbortController().signal, connections);
+    const ask = (name: string) => dial({ ...to, ...rest, host: name }, staying, connections);
     expect(await ask(HOST)).toMatchObject({ status: "failed", detail: "ERR_TLS_CERT_ALTNAME_INVALID" });
     const right = await ask("other.example");
     if (right.status === "failed") throw new Error(right.detail);
-    expect(await text(right.response)).toBe("answer");
+    expect(await text(right.response.body())).toBe("answer");
     expect(host.seen).toHaveLength(1);
     await connections.end();
   });

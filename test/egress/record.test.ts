@@ -74,18 +74,18 @@ function closeLine(flow: number): CloseLine {
   };
 }
 
-function writeFive() {
+async function writeFive() {
   const record = startRecord(path, HEAD, systemClock);
   for (const flow of [0, 1]) {
-    record.open(openLine(flow));
+    await record.open(openLine(flow));
     record.close(closeLine(flow));
   }
-  record.open(openLine(2));
+  await record.open(openLine(2));
   record.end();
 }
 
 test("an untouched log is intact, and says how many flows were still open", async () => {
-  writeFive();
+  await writeFive();
   expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 5, unclosed: 1 });
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
@@ -98,7 +98,7 @@ describe("a log that was touched is broken, at the line where it was", () => {
     ["a line that is none", (text: string) => `${text}{"seq"\n`, 6],
     ["an added line", (text: string) => text + text.split("\n")[0], 6],
   ])("%s", async (_, change, line) => {
-    writeFive();
+    await writeFive();
     writeFileSync(path, change(readFileSync(path, "utf8")));
     expect(await verifyRecord(path)).toMatchObject({ status: "broken", line });
   });
@@ -106,6 +106,7 @@ describe("a log that was touched is broken, at the line where it was", () => {
   test("closing a flow that is not open", async () => {
     const record = startRecord(path, HEAD, systemClock);
     record.close(closeLine(9));
+    record.flush();
     expect(await verifyRecord(path)).toMatchObject({ status: "broken", line: 1 });
   });
 });
@@ -117,8 +118,9 @@ test("a log that cannot be looked at is neither intact nor broken", async () => 
 test("nothing that a guest writes makes a second line or hides in one", async () => {
   const record = startRecord(path, HEAD, systemClock);
   const nasty = 'a\n{"seq":1}\r\u2028\u2029\u202e\u200b\0"\ud800';
-  expect(record.open(openLine(0, { authority: nasty, path: nasty }))).toEqual({ status: "written" });
+  expect(await record.open(openLine(0, { authority: nasty, path: nasty }))).toEqual({ status: "written" });
   record.close(closeLine(0));
+  record.flush();
   const text = readFileSync(path, "latin1");
   expect(text).toMatch(/^[\x20-\x7e\n]+$/);
   expect(text.trimEnd().split("\n")).toHaveLength(2);
@@ -126,20 +128,51 @@ test("nothing that a guest writes makes a second line or hides in one", async ()
   expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 2 });
 });
 
-test("a log that was removed under us takes no line", () => {
+test("a log that was removed under us takes no line", async () => {
   const record = startRecord(path, HEAD, systemClock);
-  expect(record.open(openLine(0))).toEqual({ status: "written" });
+  expect(await record.open(openLine(0))).toEqual({ status: "written" });
   rmSync(path);
-  expect(record.open(openLine(1))).toEqual({ status: "failed", reason: "the log file was removed" });
+  expect(await record.open(openLine(1))).toEqual({ status: "failed", reason: "the log file was removed" });
 });
 
 test("a log has an end, and closes what it opened", async () => {
   const record = startRecord(path, HEAD, systemClock, 500);
   let flow = 0;
-  while (record.open(openLine(flow)).status === "written") flow++;
+  while ((await record.open(openLine(flow))).status === "written") flow++;
   expect(flow).toBeGreaterThan(0);
   for (let i = 0; i < flow; i++) record.close(closeLine(i));
+  record.flush();
   expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 2 * flow, unclosed: 0 });
+});
+
+test("what is said in one turn is written together, and whoever opens waits for it and no longer", async () => {
+  const record = startRecord(path, HEAD, systemClock);
+  const opened = [0, 1, 2].map((flow) => record.open(openLine(flow)));
+  record.close(closeLine(1));
+  expect(readFileSync(path, "utf8")).toBe("");
+  await opened[0];
+  expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 4, unclosed: 2 });
+  expect(await Promise.all(opened)).toEqual(opened.map(() => ({ status: "written" })));
+  record.close(closeLine(0));
+  record.flush();
+  expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: 5, unclosed: 1 });
+});
+
+test("of what is said in one turn on a disk that takes only a part, each is told for itself", async () => {
+  const mounted = await exec(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", directory]);
+  expect(mounted).toMatchObject({ code: 0 });
+  try {
+    const record = startRecord(path, HEAD, systemClock);
+    const opened = Array.from({ length: 60 }, (_, flow) => record.open(openLine(flow)));
+    record.close(closeLine(0));
+    const written = (await Promise.all(opened)).filter(({ status }) => status === "written").length;
+    expect(written).toBeGreaterThan(0);
+    expect(written).toBeLessThan(60);
+    expect(await verifyRecord(path)).toMatchObject({ status: "intact" });
+    expect(await record.open(openLine(60))).toMatchObject({ status: "failed" });
+  } finally {
+    expect(await exec(["umount", "--lazy", directory])).toMatchObject({ code: 0 });
+  }
 });
 
 test("a log that is there already is not written into", () => {
@@ -153,7 +186,7 @@ test("a clock that jumps, either way, breaks no chain and loses no line", async 
   const clock = { now: () => new Date(times[at++ % times.length] ?? 0), monotonicMs: () => 0 };
   const record = startRecord(path, HEAD, clock);
   for (const flow of [0, 1]) {
-    expect(record.open(openLine(flow))).toEqual({ status: "written" });
+    expect(await record.open(openLine(flow))).toEqual({ status: "written" });
     record.close(closeLine(flow));
   }
   record.end();
@@ -172,20 +205,20 @@ test("on a full disk nothing opens, and with room again what was owed comes firs
   expect(mounted).toMatchObject({ code: 0 });
   try {
     const record = startRecord(path, HEAD, systemClock);
-    record.open(openLine(0));
+    await record.open(openLine(0));
     const filler = join(directory, "filler");
     await exec(["dd", "if=/dev/zero", `of=${filler}`, "bs=1k", "count=64"]);
     let flow = 1;
-    while (record.open(openLine(flow)).status === "written") flow++;
+    while ((await record.open(openLine(flow))).status === "written") flow++;
     // Longer than an opening line, so that it does not fit where none did.
     record.close({ ...closeLine(0), reason: "x".repeat(2_000) });
-    expect(record.open(openLine(flow))).toMatchObject({
+    expect(await record.open(openLine(flow))).toMatchObject({
       status: "failed",
       reason: expect.stringContaining("ENOSPC"),
     });
     expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: flow });
     rmSync(filler);
-    expect(record.open(openLine(flow))).toEqual({ status: "written" });
+    expect(await record.open(openLine(flow))).toEqual({ status: "written" });
     expect(await verifyRecord(path)).toMatchObject({ status: "intact", lines: flow + 2, unclosed: flow });
     record.end();
   } finally {

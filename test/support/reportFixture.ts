@@ -117,7 +117,9 @@ export function sampleReport(over: Partial<Report> = {}): Report {
               approved: { why: "the build writes there until it has moved", until: "2026-12-31" },
             },
           ],
-          narrowed: [{ id: "env-secret:TOKEN", before: "reachable (read)", after: "absent", why: "it closed", causes: [] }],
+          narrowed: [
+            { id: "env-secret:TOKEN", before: "reachable (read)", after: "absent", why: "it closed", causes: [] },
+          ],
           moved: [],
           unknown: [],
           unchanged: 40,

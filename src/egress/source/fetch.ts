@@ -102,7 +102,7 @@ async function hop(job: FetchJob, url: URL, parts: FetchParts): Promise<Stepped>
   const startedAt = parts.clock.monotonicMs();
   const open = openLine(job, url, decision, { flow: parts.nextFlow(), policyHash: policy.hash });
   try {
-    if (parts.record.open(open).status === "failed") return refuse("log-unwritable", "the log takes no line");
+    if ((await parts.record.open(open)).status === "failed") return refuse("log-unwritable", "the log takes no line");
     const stepped =
       decision.verdict === "allow"
         ? await reach(job, decision, parts, policy)

@@ -1,23 +1,26 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Fake, Recogniser, Sighting } from "../../canaries/canaries.ts";
 import { recogniser } from "../../canaries/recogniser.ts";
+import { shapeOf } from "../../canaries/shape.ts";
 import { tokensIn } from "../../canaries/tokenFinder.ts";
-import { peeled } from "./peel.ts";
-import { type Piece, piecesOf } from "./pieces.ts";
+import { type KeptParts, keptParts } from "./keptParts.ts";
+import { bodyPieces, headPieces, type Piece, targetPieces, textOf } from "./pieces.ts";
 import { plainBody } from "./plainBody.ts";
+import { type End, endOf, valuesOf } from "./values.ts";
 import { HITS_MAX, type Hit, type Looked, type PlacedToken } from "./watch.ts";
-import { WINDOW_BYTES } from "./window.ts";
 
 /** One request looked at by itself, and the ends of its values, by which it is held against the requests before it. */
-export type Examined = { looked: Looked; ends: End[] };
+export type Examined = { looked: Looked; ends: Ends[] };
 
-/** Beginning and end of a value, each at most WINDOW_BYTES; the same when it is short. `slot` names its place. */
-export type End = { slot: string; length: number; head: Buffer; tail: Buffer };
+/** Of one part of a request; the same object when the part is the same. */
+export type Ends = readonly End[];
 
 export type Finders = {
   whole: Recogniser;
   /** For what was joined by us: only fakes that are too long to stand there by chance. */
   joined: Recogniser;
+  /** What was searched for these fakes before, and is clean. */
+  kept: KeptParts;
 };
 
 const JOINED_LENGTH_MIN = 12;
@@ -31,99 +34,115 @@ export function findersFor(fakes: readonly Fake[], masterKey?: Uint8Array): Find
       fakes.filter(({ value }) => value.length >= JOINED_LENGTH_MIN),
       masterKey,
     ),
+    kept: keptParts(),
   };
 }
 
-/** Pure, so that it can be done in another thread. */
+/** What was found in one part of a request: in it as it is, and in its values joined. */
+export type Part = {
+  where: "path" | "headers" | "body";
+  whole: readonly Sighting[];
+  joined: readonly Sighting[];
+  faults: readonly string[];
+  ends: Ends;
+  /** Could there be a credential of others in it at all? */
+  isPlain: boolean;
+};
+
+/** Pure but for what it remembers, so that it can be done in another thread. */
 export function examine(
   finders: Finders,
   headers: IncomingHttpHeaders,
   body: Uint8Array,
   tokensAtMs?: number,
 ): Examined {
-  const raw = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const { ":path": path, ...others } = headers;
+  const target = textOf(path);
+  const head = headerText(others);
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const inTarget = finders.kept.part("path", target, () =>
+    searched(finders, "path", Buffer.from(target), targetPieces(target)),
+  );
+  const searchHead = () => searched(finders, "headers", Buffer.from(head), headPieces(headers));
+  // No value of a request holds a line end, so that its text says where each ends; what a greeting of TLS holds is anybody's choice.
+  const isRequest = headers[":method"] !== undefined;
+  const inHead = isRequest ? finders.kept.part("headers", head, searchHead) : searchHead();
+  const parts = [inTarget, inHead];
+  let plain = text;
+  if (text.length > 0) {
+    const searchedBody = bodyPart(finders, headers, text);
+    plain = searchedBody.plain;
+    parts.push(searchedBody.part);
+  }
+  const hits = hitsOf(parts);
+  const tokens =
+    tokensAtMs === undefined
+      ? null
+      : [
+          ...(inTarget.isPlain ? [] : tokensInTarget(target, tokensAtMs)),
+          ...(plain.length === 0 ? [] : placed("body", plain, tokensAtMs)),
+        ];
+  const why = parts.find(({ faults }) => faults.length > 0)?.faults[0];
+  return {
+    looked: why === undefined ? { status: "searched", hits, tokens } : { status: "unsearchable", why, hits, tokens },
+    ends: parts.map(({ ends }) => ends),
+  };
+}
+
+function bodyPart(finders: Finders, headers: IncomingHttpHeaders, raw: Buffer): { part: Part; plain: Buffer } {
+  const read = plainBody(headers["content-encoding"] ?? "", raw);
+  const plain = read.status === "plain" ? read.bytes : raw;
+  const part = searched(finders, "body", plain, bodyPieces(textOf(headers["content-type"]), plain));
+  // What an encoding leaves room for beside its content: a comment, something after its end.
+  const beside = plain === raw ? [] : finders.whole.search(raw);
+  const faults = read.status === "unsearchable" ? [read.why, ...part.faults] : part.faults;
+  return { part: { ...part, whole: [...part.whole, ...beside], faults }, plain };
+}
+
+function searched(finders: Finders, where: Part["where"], bytes: Buffer, pieces: readonly Piece[]): Part {
+  const shape = shapeOf(bytes);
+  const values = valuesOf(pieces);
+  const whole = finders.whole.inspect(bytes);
+  const joins = values.filter(({ isJoin }) => isJoin).flatMap(({ bytes }) => [bytes, BETWEEN]);
+  const joined = finders.joined.inspect(Buffer.concat(joins));
+  const faults = [
+    ...(whole.isWhole ? [] : [`more in the ${where} than can be decoded`]),
+    ...(joined.isWhole ? [] : ["more in the parts than can be decoded"]),
+  ];
+  return {
+    where,
+    whole: whole.sightings,
+    joined: joined.sightings,
+    faults,
+    ends: values.map(({ slot, bytes }) => endOf(slot, bytes)),
+    isPlain: shape.base64.length === 0 && !shape.hasEscapes,
+  };
+}
+
+/** Each fake once, where it was seen first: a joined value tells less than the part that it stands in. */
+function hitsOf(parts: readonly Part[]): Hit[] {
   const found = new Map<string, Hit>();
-  const faults: string[] = [];
-  const see = (where: Hit["where"], sightings: readonly Sighting[]): void => {
+  const see = (where: Hit["where"], sightings: readonly Sighting[]) => {
     for (const sighting of sightings) {
       if (found.size < HITS_MAX && !found.has(sighting.fakeId)) found.set(sighting.fakeId, { where, sighting });
     }
   };
-  const search = (finder: Recogniser, where: Hit["where"], bytes: Uint8Array): void => {
-    if (bytes.length === 0) return;
-    const { sightings, isWhole } = finder.inspect(bytes);
-    see(where, sightings);
-    if (!isWhole) faults.push(`more in the ${where} than can be decoded`);
-  };
-  const { ":path": path, ...others } = headers;
-  search(finders.whole, "path", Buffer.from(String(path ?? "")));
-  search(finders.whole, "headers", Buffer.from(headerText(others)));
-  const plain = plainBody(headers["content-encoding"] ?? "", raw);
-  if (plain.status === "unsearchable") faults.push(plain.why);
-  const inner = plain.status === "plain" ? plain.bytes : raw;
-  search(finders.whole, "body", inner);
-  // What an encoding leaves room for beside its content: a comment, something after its end.
-  if (inner !== raw) see("body", finders.whole.search(raw));
-  const values = valuesOf(piecesOf(headers, inner));
-  const joins = values.filter(({ isJoin }) => isJoin).flatMap(({ bytes }) => [bytes, BETWEEN]);
-  search(finders.joined, "parts", Buffer.concat(joins));
-  const hits = [...found.values()];
-  const tokens = tokensAtMs === undefined ? null : placedTokens(String(path ?? ""), inner, tokensAtMs);
-  const [why] = faults;
-  return {
-    looked: why === undefined ? { status: "searched", hits, tokens } : { status: "unsearchable", why, hits, tokens },
-    ends: values.map(({ slot, bytes }) => endOf(slot, bytes)),
-  };
+  for (const { where, whole } of parts) see(where, whole);
+  for (const { joined } of parts) see("parts", joined);
+  return [...found.values()];
 }
 
-function placedTokens(target: string, body: Buffer, nowMs: number): PlacedToken[] {
+function tokensInTarget(target: string, nowMs: number): PlacedToken[] {
   const [path = "", ...query] = target.split("?");
-  const places = { path: Buffer.from(path), query: Buffer.from(query.join("?")), body };
-  return (["path", "query", "body"] as const).flatMap((place) =>
-    tokensIn(places[place], nowMs).map((token) => ({ ...token, place })),
-  );
+  return [...placed("path", Buffer.from(path), nowMs), ...placed("query", Buffer.from(query.join("?")), nowMs)];
 }
 
-type Value = { slot: string; bytes: Buffer /** Of several pieces of this request. */; isJoin: boolean };
-type Row = { plain: Buffer[]; bare: Buffer[]; isEncoded: boolean };
-
-/** Of one request; the pieces in further places stand in the row of their kind alone. */
-const SLOTS_MAX = 128;
-
-/** The pieces of one place, and of one kind, one after the other; each row once more without its pieces' encodings, where one has any. */
-function valuesOf(pieces: readonly Piece[]): Value[] {
-  const slots = new Map<string, Row>();
-  const kinds = new Map<string, Row>();
-  for (const { slot, bytes } of pieces) {
-    const bare = peeled(bytes);
-    const [kind = "", place] = slot.split(":", 2);
-    put(kinds, kind, bytes, bare);
-    const isNamed = place !== "" && (slots.has(slot) || slots.size < SLOTS_MAX);
-    if (isNamed) put(slots, slot, bytes, bare);
-  }
-  return [...slots, ...kinds].flatMap(([slot, { plain, bare, isEncoded }]) => {
-    const isJoin = plain.length > 1;
-    const value = { slot, bytes: Buffer.concat(plain), isJoin };
-    return isEncoded ? [value, { slot: `${slot} decoded`, bytes: Buffer.concat(bare), isJoin }] : [value];
-  });
-}
-
-function put(rows: Map<string, Row>, name: string, bytes: Buffer, bare: Buffer): void {
-  const row = rows.get(name) ?? { plain: [], bare: [], isEncoded: false };
-  rows.set(name, row);
-  row.plain.push(bytes);
-  row.bare.push(bare);
-  row.isEncoded ||= bare !== bytes;
-}
-
-function endOf(slot: string, bytes: Buffer): End {
-  const head = Buffer.from(bytes.subarray(0, WINDOW_BYTES));
-  if (bytes.length <= WINDOW_BYTES) return { slot, length: bytes.length, head, tail: head };
-  return { slot, length: bytes.length, head, tail: Buffer.from(bytes.subarray(-WINDOW_BYTES)) };
+function placed(place: PlacedToken["place"], bytes: Buffer, nowMs: number): PlacedToken[] {
+  return tokensIn(bytes, nowMs).map((token) => ({ ...token, place }));
 }
 
 function headerText(headers: IncomingHttpHeaders): string {
-  return Object.entries(headers)
-    .map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(", ") : (value ?? "")}`)
-    .join("\n");
+  let text = "";
+  for (const name in headers) text += `${name}: ${textOf(headers[name])}\n`;
+  return text;
 }

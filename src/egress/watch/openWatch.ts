@@ -15,6 +15,7 @@ export function openWatch(): Watch {
     if (looked.hits.length > 0) return looked;
     const joined = window.join(sandbox, ends);
     const hits: Hit[] = [];
+    if (joined.length === 0) return looked;
     for (const sighting of searches.finders()?.joined.search(joined) ?? []) {
       const isKnown = hits.some((hit) => hit.sighting.fakeId === sighting.fakeId);
       if (!isKnown && hits.length < HITS_MAX) hits.push({ where: "requests", sighting });

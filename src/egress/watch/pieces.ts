@@ -11,27 +11,42 @@ const PIECES_MAX = 500_000;
 const SLOT_LENGTH_MAX = 80;
 const JSON_DEPTH_MAX = 12;
 
+/** Of all headers but the path. */
+export function headPieces(headers: IncomingHttpHeaders): Piece[] {
+  return gathered((put) => {
+    for (const [i, label] of textOf(headers[":authority"]).split(".").entries()) put(`authority:${i}`, label);
+    for (const [name, value] of Object.entries(headers)) {
+      if (name === ":path" || name === ":authority") continue;
+      if (name.startsWith(":")) put(`pseudo:${name}`, textOf(value));
+      else if (name === "cookie") putPairs("cookie", textOf(value).split(/;\s*/), put);
+      else put(`header:${name}`, textOf(value));
+    }
+  });
+}
+
+/** @param target path and query. */
+export function targetPieces(target: string): Piece[] {
+  return gathered((put) => {
+    const [path = "", ...query] = target.split("?");
+    for (const [i, segment] of path.split("/").entries()) put(`path:${i}`, segment);
+    putForm("query", query.join("?"), put);
+  });
+}
+
 /** @param body as `plainBody` gives it. */
-export function piecesOf(headers: IncomingHttpHeaders, body: Buffer): Piece[] {
+export function bodyPieces(contentType: string, body: Buffer): Piece[] {
+  return gathered((put) => putBody(contentType, body, put));
+}
+
+function gathered(fill: (put: Put) => void): Piece[] {
   const pieces: Piece[] = [];
-  const put = (slot: string, value: string | Buffer): void => {
+  fill((slot, value) => {
     if (value.length === 0 || pieces.length >= PIECES_MAX) return;
     pieces.push({
       slot: slot.slice(0, SLOT_LENGTH_MAX),
       bytes: typeof value === "string" ? Buffer.from(value) : value,
     });
-  };
-  for (const [i, label] of textOf(headers[":authority"]).split(".").entries()) put(`authority:${i}`, label);
-  const [path = "", ...query] = textOf(headers[":path"]).split("?");
-  for (const [i, segment] of path.split("/").entries()) put(`path:${i}`, segment);
-  putForm("query", query.join("?"), put);
-  for (const [name, value] of Object.entries(headers)) {
-    if (name === ":path" || name === ":authority") continue;
-    if (name.startsWith(":")) put(`pseudo:${name}`, textOf(value));
-    else if (name === "cookie") putPairs("cookie", textOf(value).split(/;\s*/), put);
-    else put(`header:${name}`, textOf(value));
-  }
-  putBody(textOf(headers["content-type"]), body, put);
+  });
   return pieces;
 }
 
@@ -99,6 +114,7 @@ function jsonOf(bytes: Buffer): unknown {
   }
 }
 
-function textOf(value: string | readonly string[] | undefined): string {
+/** Of a header that came more than once, all values in one. */
+export function textOf(value: string | readonly string[] | undefined): string {
   return typeof value === "string" ? value : (value ?? []).join(", ");
 }

@@ -147,7 +147,10 @@ function searchThread(setup: SearchSetup): SearchThread {
 /** A Buffer comes out of a thread as the bytes that it is. */
 function revived({ looked, ends }: Examined): Examined {
   const buffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { looked, ends: ends.map((end) => ({ ...end, head: buffer(end.head), tail: buffer(end.tail) })) };
+  return {
+    looked,
+    ends: ends.map((part) => part.map((end) => ({ ...end, head: buffer(end.head), tail: buffer(end.tail) }))),
+  };
 }
 
 /** The same file as source and, compiled, in the published package. */
