@@ -135,9 +135,9 @@ function since({ drift }: Report): string {
 
 /** Left out when no agent was driven: why not stands under coverage. */
 function tools({ observations }: Report): string[] {
-  const tables = toolTables(observations).map(({ agent, paths, rows }) => {
-    const cells = rows.map((row) => [code(row.capability), ...row.cells]);
-    return `### ${cell(agent)}\n\n${table(["What", ...paths.map(code)], cells, "Nothing was measured.")}`;
+  const tables = toolTables(observations).map(({ agent, capabilities, rows }) => {
+    const cells = rows.map((row) => [code(row.path), ...row.cells]);
+    return `### ${cell(agent)}\n\n${table(["Path", ...capabilities.map(code)], cells, "Nothing was measured.")}`;
   });
   return tables.length === 0 ? [] : ["## What each path of the agents can do", TOOL_LEGEND, ...tables];
 }

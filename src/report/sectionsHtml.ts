@@ -71,9 +71,9 @@ function boundaryTable({ categories }: BoundaryRow): Html {
 export function toolSection({ observations }: Report): Html {
   const tables = toolTables(observations);
   if (tables.length === 0) return nothing;
-  const each = tables.map(({ agent, paths, rows }) => {
-    const cells = rows.map((row) => [h`<code>${row.capability}</code>`, ...row.cells]);
-    return h`<h3>${agent}</h3>${table(["What", ...paths], cells, "Nothing was measured.")}`;
+  const each = tables.map(({ agent, capabilities, rows }) => {
+    const cells = rows.map((row) => [h`<code>${row.path}</code>`, ...row.cells]);
+    return h`<h3>${agent}</h3>${table(["Path", ...capabilities], cells, "Nothing was measured.")}`;
   });
   return h`<h2 id="tools">What each path of the agents can do</h2><p class="small">${TOOL_LEGEND}</p>${each}`;
 }

@@ -28,10 +28,11 @@ test("rows become a table of capabilities and paths, with the word of whoever re
   expect(toolTables(ROWS)).toEqual([
     {
       agent: "codex",
-      paths: ["(process)", "sh", "lies"],
+      capabilities: ["read-home", "denied:Read(~/.ssh/**)"],
       rows: [
-        { capability: "read-home", cells: ["yes", "wall", "disputed"] },
-        { capability: "denied:Read(~/.ssh/**)", cells: ["yes", "asks", ""] },
+        { path: "(process)", cells: ["yes", "yes"] },
+        { path: "sh", cells: ["wall", "asks"] },
+        { path: "lies", cells: ["disputed", ""] },
       ],
     },
   ]);

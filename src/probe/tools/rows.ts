@@ -206,12 +206,7 @@ function joinedRuns(runs: readonly CheckRun[]): CheckRun {
   const [first, ...others] = runs;
   if (first === undefined) throw new RangeError("no run to join");
   const isSame = others.every(({ status }) => status === first.status);
-  const reason = bounded(
-    runs
-      .map((run) => run.reason)
-      .filter(Boolean)
-      .join("; "),
-    400,
-  );
+  const reasons = new Set(runs.map((run) => run.reason).filter(Boolean));
+  const reason = bounded([...reasons].join("; "), 400);
   return { ...first, status: isSame ? first.status : "degraded", reason };
 }
