@@ -11,6 +11,8 @@ import { MEMORY_STORES } from "../guest/probe/memory/memory-places.ts";
 import { askCanaries, type CanaryPlace } from "../probe/host/canaries.ts";
 import { askCopyOut } from "../probe/host/copyOut.ts";
 import { askMemory, type MemoryPlace } from "../probe/host/memory.ts";
+import { askOutlives } from "../probe/host/outlives.ts";
+import { type TrustContents, trustContents } from "../probe/host/trust.ts";
 import { askVersions, thisMachine } from "../probe/host/versions.ts";
 import { cloneWorkspace } from "../stack/clone.ts";
 import { runAgain } from "./again.ts";
@@ -37,10 +39,28 @@ export async function hostRows(ground: Ground, gateway: Gateway, target: Target)
       first: touch,
       again: (whose) => runAgain(ground, gateway, target, whose),
     });
-    return joined([canaries, copied, left, await versions]);
+    const outlives = await askOutlives({
+      marker: `left-behind-${ground.cycle}`,
+      touch,
+      hidden: hiding(target),
+      shorter: shorterThanOurs(target),
+    });
+    return joined([canaries, copied, left, outlives, await versions]);
   } finally {
     await rm(elsewhere, { recursive: true, force: true });
   }
+}
+
+/** What runs under a kernel of its own shows nowhere on this machine. */
+function hiding({ sandbox }: Target): string | undefined {
+  if (sandbox.isolation === "container") return undefined;
+  return `its processes are its own kernel's (${sandbox.isolation}), and nobody sees them from outside`;
+}
+
+/** A tool that confines each command makes it a sandbox of its own, which ends with it. */
+function shorterThanOurs({ declared }: Target): string | undefined {
+  if (declared.kind !== "srt" && declared.kind !== "bubblewrap") return undefined;
+  return "the agent's own sandbox lasts one command, and this one lasts the cycle";
 }
 
 /** Where every user may read and write: the state directory is closed to all but ours, and would prove nothing. */
@@ -113,6 +133,16 @@ function placesOf(target: Target): CanaryPlace[] {
     { name: "root", inside: "/" },
   ];
   return places.map((place) => ({ ...place, ...backing(target, place.inside) }));
+}
+
+/** Of the target's files, where they lie on this side. */
+export function trustOf(target: Target): TrustContents {
+  const workspace = backing(target, target.workspacePath).outside;
+  const home = backing(target, target.homePath).outside;
+  return trustContents({
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(home === undefined ? {} : { home }),
+  });
 }
 
 /** The directory on this side that a path inside is of, by the nearest mount. A machine elsewhere has none. */

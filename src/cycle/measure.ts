@@ -6,6 +6,7 @@ import type { SimulatedInternet } from "../guest/probe/network/try.ts";
 import type { ProbeRequest } from "../guest/probe/request.ts";
 import { hostBaseline, hostFacts, withBaseline } from "../probe/baseline.ts";
 import { compareViews } from "../probe/compare.ts";
+import type { TrustContents } from "../probe/host/trust.ts";
 import type { Internet } from "../probe/internet/internet.ts";
 import type { Runner } from "../probe/internet/ping.ts";
 import { lookFromOutside, outsideElsewhere } from "../probe/outside.ts";
@@ -15,7 +16,7 @@ import { unmeasured } from "../probe/unmeasured.ts";
 import { faithful } from "./faithful.ts";
 import { type Firewall, firewallRun } from "./firewall.ts";
 import type { Ground } from "./ground.ts";
-import { hostRows } from "./hostRows.ts";
+import { hostRows, trustOf } from "./hostRows.ts";
 import { heldAgainstSink, listeningIn } from "./internet.ts";
 import type { Room } from "./rooms.ts";
 import { type SelfTest, selfTest } from "./selfTest.ts";
@@ -42,11 +43,14 @@ export type Measured = {
   selfTest: SelfTest;
   /** The target's own report as it came, for the comparison with the second one. */
   asMeasured: ProbeReport;
+  /** What the target's files held that programs outside obey, before anything was done in it. */
+  trust: TrustContents;
 };
 
 /** Host baseline, weak twins, target and lab, and whether the lab stays within the target. Throws when a probe's answer is refused. */
 export async function measureAll(ground: Ground, gateway: Gateway, target: Target, lab: Room): Promise<Measured> {
   const { image, config, signal } = ground;
+  const trust = trustOf(target);
   const testing = selfTest(ground, gateway);
   const measuring = Promise.all([
     hostBaseline({
@@ -71,6 +75,7 @@ export async function measureAll(ground: Ground, gateway: Gateway, target: Targe
     subset,
     selfTest: selfTested,
     asMeasured: targetView.report,
+    trust,
   };
 }
 

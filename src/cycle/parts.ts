@@ -4,7 +4,10 @@ import { snapshotLeaf } from "../approval/target.ts";
 import type { DrillOutcome } from "../decoys/decoys.ts";
 import type { Gateway } from "../egress/egress.ts";
 import type { Reconciled } from "../findings/reconcile.ts";
-import { diffReports } from "../probe/diff.ts";
+import { checkOf } from "../guest/observation.ts";
+import { trustFileChanged } from "../guest/probe/memory/trust-file-changed.ts";
+import { type Diff, diffReports } from "../probe/diff.ts";
+import { changedIn } from "../probe/host/trust.ts";
 import { library } from "../researcher/library.ts";
 import type { Research } from "../researcher/researcher.ts";
 import type { Certificate } from "../sandbox/certificate.ts";
@@ -18,6 +21,7 @@ import { broker } from "./broker.ts";
 import { type Copy, makeCopy } from "./copy.ts";
 import { openGateway, sourcesIn } from "./gateway.ts";
 import type { Ground } from "./ground.ts";
+import { trustOf } from "./hostRows.ts";
 import { type Judged, judge, settle } from "./judge.ts";
 import { type Measured, measureAll, measureRoom } from "./measure.ts";
 import { type Preflight, preflight } from "./preflight.ts";
@@ -55,6 +59,16 @@ export type Studied = { snapshot: Snapshot; discovered: Discovered };
 
 /** Ids of observations that changed between the first and the second measurement of the target. */
 export type Persisted = { widened: string[]; narrowed: string[] };
+
+/** Whether a trusted file changed is told by what it holds, as seen here: the drills plant in one, and put it back. */
+function persisted({ widened, narrowed }: Pick<Diff, "widened" | "narrowed">, changed: readonly string[]): Persisted {
+  const idsOf = (changes: readonly { id: string }[]) =>
+    changes.map(({ id }) => id).filter((id) => checkOf(id) !== trustFileChanged.id);
+  return {
+    widened: [...idsOf(widened), ...changed.map((place) => `${trustFileChanged.id}:${place}`)],
+    narrowed: idsOf(narrowed),
+  };
+}
 
 export function realParts(ground: Ground): Parts {
   const { config, clock } = ground;
@@ -112,7 +126,7 @@ export function realParts(ground: Ground): Parts {
       research(ground, messages, handed, lab, [...measured.target.observations, ...audit.observations]),
     async measureAgain(target, measured) {
       const { widened, narrowed } = diffReports(measured.asMeasured, (await measureRoom(ground, target)).report);
-      return { widened: widened.map(({ id }) => id), narrowed: narrowed.map(({ id }) => id) };
+      return persisted({ widened, narrowed }, changedIn(measured.trust, trustOf(target)));
     },
     findings: (found, measured, audit) => judge(ground, found, measured, audit),
     mitigate: (judged, clone, gateway) => proveMitigations(ground, gateway, clone, judged.found, CATALOGUE),

@@ -84,6 +84,14 @@ const REVERSALS: Readonly<Record<string, Close>> = {
       pids: "docker --pids-limit 512, or TasksMax= of a systemd scope around bwrap",
       "open-files": "docker --ulimit nofile=4096, or prlimit --nofile before bwrap",
     })[what] ?? `set a limit of ${what}`,
+  "outlives-call": always(
+    "give each command a pid namespace that ends with it (bwrap --unshare-pid --die-with-parent), or end its whole session after it",
+  ),
+  "outside-canary": (how) =>
+    `leave out the mount through which a file outside is ${how === "write" ? "written" : "read"}`,
+  "copy-out": always("have the copier refuse links (O_NOFOLLOW, RESOLVE_BENEATH); it is our own: report it to us"),
+  "listening-port": (port) =>
+    `have it listen on 127.0.0.1 alone, or drop what comes in at ${port} in the sandbox's own rules`,
   terminal: always("start it without a terminal of the person's (docker: leave out -t, bwrap --new-session)"),
   "host-mount": lessOf,
   "host-path-leak": always(
@@ -134,6 +142,8 @@ const REVERSALS: Readonly<Record<string, Close>> = {
   "trust-file": trust,
   "trust-file-creatable": (path) =>
     `make an empty ${path} and mount it read-only over the workspace, or have the program outside not obey it`,
+  "trust-file-changed": (path) =>
+    `look at ${path} before anything outside obeys it (git diff, git checkout), and mount it read-only in the next run`,
   "persistence-path": (path) =>
     `put ${path} on a tmpfs or mount it read-only, so that nothing of it is there in the next session`,
   "memory-store": (path) =>

@@ -27,6 +27,7 @@ import { gitProgram, gitSettings } from "./memory/git-settings.ts";
 import { memoryStore } from "./memory/memory-store.ts";
 import { persistencePath } from "./memory/persistence-path.ts";
 import { trustFile, trustFileCreatable } from "./memory/trust-file.ts";
+import { trustFileChanged } from "./memory/trust-file-changed.ts";
 import { addressForm } from "./network/address-form.ts";
 import { dataFlow } from "./network/data-flow.ts";
 import { dnsChannel } from "./network/dns-channel.ts";
@@ -155,6 +156,7 @@ export const CHECKS: readonly Check[] = [
   workspaceLink,
   trustFile,
   trustFileCreatable,
+  trustFileChanged,
   persistencePath,
   memoryStore,
   gitEnvironment,

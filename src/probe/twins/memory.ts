@@ -1,3 +1,4 @@
+import { companion, OF_THE_COMPANION } from "./companion.ts";
 import { bound, writable } from "./mounts.ts";
 import type { Stage } from "./stage.ts";
 import { HOME, type Stance, type Twin, WORKSPACE } from "./twin.ts";
@@ -71,6 +72,9 @@ function starts(name: string, place: string, weak: string, make: (stage: Stage) 
   };
 }
 
+const WAIT = "const { writeFileSync } = require('node:fs'); await new Promise((done) => setTimeout(done, 3_000));";
+const PATIENT = { companion: companion(WAIT) };
+
 export const MEMORY: readonly Twin[] = [
   obeyedDirectory("git-hooks", ".git/hooks", "Git's hooks can be written"),
   obeyed("git-settings", ".git/config", "Git's settings can be written"),
@@ -129,6 +133,27 @@ export const MEMORY: readonly Twin[] = [
       "host-mount:.claude": "it comes from outside",
     },
     open: ["host-mount:.claude"],
+  },
+  {
+    name: "trust-file-changed",
+    category: "memory",
+    weak: "the agent's own permissions were changed after it began",
+    // The companion waits until the margin is past before it writes; in the sibling it waits as long and writes nothing.
+    given: (stage) => ({
+      ...bound(`${WORKSPACE}/.claude/settings.json`, stage.file("{}")),
+      ...PATIENT,
+    }),
+    // A file of its own: the sibling would see the change of a common one.
+    weaken: (stage) => ({
+      mounts: [{ kind: "bind", source: stage.file("{}"), path: `${WORKSPACE}/.claude/settings.json`, mode: "rw" }],
+      companion: companion(`${WAIT} writeFileSync("${WORKSPACE}/.claude/settings.json", "{}\\n");`),
+    }),
+    flips: ["trust-file-changed:.claude/settings.json"],
+    alongside: {
+      "trust-file:.claude/settings.json": "else it could not have been changed",
+      "host-mount:.claude/settings.json": "it comes from outside",
+    },
+    open: ["host-mount:.claude/settings.json", ...OF_THE_COMPANION],
   },
   starts("shell-start", ".bashrc", "the shell's start-up file can be written", (stage) => stage.file("")),
   starts("user-programs", ".local/bin", "programs can be put in the user's PATH", (stage) => stage.tree()),

@@ -5,7 +5,7 @@ import { instanceOf, matches, matching } from "../../../src/sources/weaknesses/m
 import { Weakness } from "../../../src/sources/weaknesses/weakness.ts";
 
 const PROBE_CHECKS =
-  "engine-socket unix-socket capability cloud-credential-file agent-credential-file credential-file env-secret foreign-environ trust-file trust-file-creatable git-program git-settings root-filesystem system-directory host-mount mount-propagation device-node kernel-control-file procfs-masking cgroup-control inherited-descriptor service-account-token agent-socket loopback-listener abstract-socket host-network-namespace user-identity syscall-boundary no-new-privs lsm namespace user-namespace host-processes ptrace-scope socket-family kernel-sysctl host-ipc host-uts persistence-path dangerous-syscall resource-limit sensitive-file data-flow dns-channel metadata-responder proxy-ignored host-gateway".split(
+  "engine-socket unix-socket capability cloud-credential-file agent-credential-file credential-file env-secret foreign-environ trust-file trust-file-creatable trust-file-changed git-program git-settings root-filesystem system-directory host-mount mount-propagation device-node kernel-control-file procfs-masking cgroup-control inherited-descriptor service-account-token agent-socket loopback-listener abstract-socket host-network-namespace user-identity syscall-boundary no-new-privs lsm namespace user-namespace host-processes ptrace-scope socket-family kernel-sysctl host-ipc host-uts persistence-path dangerous-syscall resource-limit sensitive-file data-flow dns-channel metadata-responder proxy-ignored host-gateway".split(
     " ",
   );
 const AUDIT_CHECKS =

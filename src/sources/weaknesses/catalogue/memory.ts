@@ -56,6 +56,23 @@ export const MEMORY: readonly Weakness[] = [
     advice: "Create the file empty and mount it read-only, or let the tools outside ignore it.",
   },
   {
+    id: "trust-file-changed",
+    title: "A file that programs outside obey was changed since the sandbox began",
+    category: "memory",
+    when: { check: "trust-file-changed", verdict: ["reachable"], from: ["target"] },
+    one: "per-observation",
+    severity: "medium",
+    explanation:
+      "Something wrote to a hook, an agent's settings, an editor's task or a pipeline while the sandbox stood. The next " +
+      "program outside that opens the workspace runs or obeys what stands there now.",
+    attack: ["T1546", "T1554"],
+    atlas: ["AML.T0081"],
+    owasp: ["ASI05", "ASI06"],
+    cwe: ["CWE-829"],
+    mitigations: [],
+    advice: "Compare the file with what was there before anything outside opens the workspace.",
+  },
+  {
     id: "git-program-changeable",
     title: "A program that Git starts outside can be changed inside the sandbox",
     category: "memory",
