@@ -29,6 +29,7 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
   "tool-path",
   "place-canary",
   "write-persists",
+  "child-process",
 ]);
 
 /** Single rows of the same kind. */
