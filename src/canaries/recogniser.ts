@@ -4,7 +4,7 @@ import { matcher, type Needle } from "./matcher.ts";
 import { sealedFinder } from "./sealed.ts";
 import { shapeOf } from "./shape.ts";
 import { DEPTH_MAX, views } from "./views.ts";
-import { reversed, withoutCase, writtenForms } from "./written.ts";
+import { reversed, wide, withoutCase, writtenForms } from "./written.ts";
 
 /** More sightings than this in one text tell nobody more. */
 const SIGHTINGS_MAX = 1000;
@@ -15,8 +15,8 @@ const bytesMaxFor = (length: number) => 32 * length + 8 * 1024 * 1024;
 const STREAMS_MAX = 256;
 
 /**
- * Finds fakes in any bytes, however they are written: plain, base64 at each alignment, hex, URL or JSON escapes, HTML entities,
- * gzip, backwards, in one case, and these inside one another up to four deep. With the master key also fakes that are not in the list,
+ * Finds fakes in any bytes, however they are written: plain, base64 or base32 at each alignment, hex, URL or JSON escapes,
+ * HTML entities, gzip, backwards, in one case, in UTF-16, and these inside one another up to four deep. With the master key also fakes that are not in the list,
  * when their form carries a sealed block. What it misses: a value that was cut up, changed, or encrypted.
  */
 export function recogniser(fakes: readonly Fake[], masterKey?: Uint8Array): Recogniser {
@@ -94,10 +94,12 @@ function needlesOf(fakes: readonly Fake[]): Needle<Tag>[] {
   return fakes
     .flatMap((fake) =>
       carriers(fake.value).flatMap((carrier) =>
-        [...writtenForms(carrier), reversed(carrier), ...withoutCase(carrier)].map(({ bytes, encoding }) => ({
-          bytes,
-          tag: { fake, encoding },
-        })),
+        [...writtenForms(carrier), reversed(carrier), wide(carrier), ...withoutCase(carrier)].map(
+          ({ bytes, encoding }) => ({
+            bytes,
+            tag: { fake, encoding },
+          }),
+        ),
       ),
     )
     .filter((needle) => needle.bytes.length >= 4);

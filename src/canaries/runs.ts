@@ -1,3 +1,4 @@
+import { base32Spans, base32WrappedTo, base64WrappedTo, escapedHexSpans, hexSpans, type Span } from "./digits.ts";
 import type { Shape } from "./shape.ts";
 import { lastUpTo, type View } from "./view.ts";
 
@@ -23,31 +24,35 @@ export function* base64Views(bytes: Buffer, { base64 }: Shape): Generator<View> 
   }
 }
 
+/** The base32 runs (RFC 4648, 6) likewise, in capitals or in small letters, as names of hosts carry them; eight digits are a group. */
+export function* base32Views(bytes: Buffer, { base64 }: Shape): Generator<View> {
+  const runs = base32Runs(bytes, base64);
+  if (runs.length === 0) return;
+  for (let cut = 0; cut < 8; cut++) {
+    yield laidOut(runs, "base32", {
+      bytesMax: (run) => Math.ceil((run.digits.length * 5) / 8),
+      digits: (run) => run.digits.slice(cut),
+      offsetIn: (_, at) => cut + Math.floor(at / 5) * 8,
+    });
+  }
+}
+
 /** The hex runs likewise, with and without their first digit. */
 export function* hexViews(bytes: Buffer, { hex }: Shape): Generator<View> {
   const runs: Run[] = [];
   for (let i = 0; i < hex.length; i += 2) {
-    const from = hex[i] ?? 0;
-    for (const match of bytes.toString("latin1", from, hex[i + 1]).matchAll(HEX_RUN)) runs.push(hexRun(match, from));
+    for (const span of hexSpans(bytes, hex[i] ?? 0, hex[i + 1] ?? bytes.length)) runs.push(hexRun(bytes, span));
   }
   yield* bothWays(runs);
 }
 
 /** Hex as a string of a program has it, each byte behind its own escape. */
 export function* escapedHexViews(bytes: Buffer): Generator<View> {
-  if (!bytes.includes("\\x")) return;
-  const text = bytes.toString("latin1");
-  yield* bothWays(Array.from(text.matchAll(ESCAPED_HEX_RUN), (match) => hexRun(match, 0)));
+  yield* bothWays(escapedHexSpans(bytes).map((span) => hexRun(bytes, span)));
 }
 
-/** One digit more than pairs: where the first one is not of it, the last one is. */
-const HEX_RUN = /(?:[0-9A-Fa-f]{2}[ :]?){8,}[0-9A-Fa-f]?/g;
-/** The look ahead is cheaper to fail. */
-const ESCAPED_HEX_RUN = /(?=\\x)(?:\\x[0-9A-Fa-f]{2}){4,}/g;
-
-function hexRun(match: RegExpExecArray, from: number): Run {
-  const start = from + match.index;
-  return { digits: match[0].replaceAll(/[^0-9A-Fa-f]/g, ""), start, end: start + match[0].length };
+function hexRun(bytes: Buffer, { start, end }: Span): Run {
+  return { digits: bytes.toString("latin1", start, end).replaceAll(/[^0-9A-Fa-f]/g, ""), start, end };
 }
 
 function* bothWays(runs: readonly Run[]): Generator<View> {
@@ -62,33 +67,44 @@ function* bothWays(runs: readonly Run[]): Generator<View> {
 }
 
 /** Runs may be wrapped over lines, as `base64` and PEM do it; the first line at least 16 characters long. */
-const BASE64_RUN = /[A-Za-z0-9+/_-]{16,}(?:\\?\r?(?:\n|\\n)[ \t]*[A-Za-z0-9+/_-]+)*/y;
-
 function base64Runs(bytes: Buffer, places: readonly number[]): Run[] {
   const runs: Run[] = [];
-  let text: string | undefined;
   let done = 0;
   for (let i = 0; i < places.length; i += 2) {
     const start = places[i] ?? 0;
     const end = places[i + 1] ?? 0;
     if (start < done) continue;
-    if (!isLineEnd(bytes[end])) {
-      runs.push({ digits: bytes.toString("latin1", start, end), start, end });
-      continue;
-    }
-    text ??= bytes.toString("latin1");
-    BASE64_RUN.lastIndex = start;
-    const [match = ""] = BASE64_RUN.exec(text) ?? [];
-    done = start + match.length;
-    runs.push({ digits: match.replaceAll(/\\n|[\\\s]/g, ""), start, end: done });
+    done = isLineEnd(bytes[end]) ? base64WrappedTo(bytes, end) : end;
+    runs.push(unwrapped(bytes, { start, end: done }));
   }
   return runs;
+}
+
+/** Their digits are digits of base64, too, so that they stand within its runs. */
+function base32Runs(bytes: Buffer, places: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  let done = 0;
+  for (let i = 0; i < places.length; i += 2) {
+    const to = places[i + 1] ?? 0;
+    for (const span of base32Spans(bytes, places[i] ?? 0, to)) {
+      if (span.start < done) continue;
+      done = span.end === to && isLineEnd(bytes[to]) ? base32WrappedTo(bytes, span) : span.end;
+      runs.push(unwrapped(bytes, { start: span.start, end: done }));
+    }
+  }
+  return runs;
+}
+
+function unwrapped(bytes: Buffer, { start, end }: Span): Run {
+  return { digits: bytes.toString("latin1", start, end).replaceAll(/\\n|[\\\s]/g, ""), start, end };
 }
 
 /** Of the text, or written as an escape. */
 function isLineEnd(byte: number | undefined): boolean {
   return byte === 0x0a || byte === 0x0d || byte === 0x5c;
 }
+
+type Digits = "base32" | "base64" | "hex";
 
 type Reading = {
   bytesMax(run: Run): number;
@@ -97,7 +113,7 @@ type Reading = {
   offsetIn(run: Run, at: number): number;
 };
 
-function laidOut(runs: readonly Run[], encoding: "base64" | "hex", reading: Reading): View {
+function laidOut(runs: readonly Run[], encoding: Digits, reading: Reading): View {
   let bytesMax = 0;
   for (const run of runs) bytesMax += Math.ceil(reading.bytesMax(run)) + BETWEEN_BYTES;
   const bytes = Buffer.alloc(bytesMax);
@@ -105,7 +121,7 @@ function laidOut(runs: readonly Run[], encoding: "base64" | "hex", reading: Read
   let length = 0;
   for (const run of runs) {
     starts.push(length);
-    length += bytes.write(reading.digits(run), length, encoding) + BETWEEN_BYTES;
+    length += written(bytes, reading.digits(run), length, encoding) + BETWEEN_BYTES;
   }
   const runAt = (at: number) => runs[lastUpTo(starts, at)] ?? NO_RUN;
   return {
@@ -117,6 +133,28 @@ function laidOut(runs: readonly Run[], encoding: "base64" | "hex", reading: Read
     },
     spanOf: (from) => ({ start: runAt(from).start, end: runAt(from).end }),
   };
+}
+
+/** Decodes to a place; returns the number of bytes. */
+function written(bytes: Buffer, digits: string, at: number, encoding: Digits): number {
+  return encoding === "base32" ? writeBase32(bytes, digits, at) : bytes.write(digits, at, encoding);
+}
+
+/** What is left of a group that is not whole is left out. */
+function writeBase32(bytes: Buffer, digits: string, at: number): number {
+  let bits = 0;
+  let held = 0;
+  let to = at;
+  for (let i = 0; i < digits.length; i++) {
+    const code = digits.charCodeAt(i);
+    // 2 to 7, then letters of either case.
+    held = ((held << 5) | (code < 0x40 ? code - 0x32 + 26 : (code & 0x1f) - 1)) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[to++] = (held >> bits) & 0xff;
+  }
+  return to - at;
 }
 
 const NO_RUN: Run = { digits: "", start: 0, end: 1 };

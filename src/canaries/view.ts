@@ -1,7 +1,7 @@
 /** A decoded reading of some text, or of all the pieces of it that can be read in one way. */
 export type View = {
   bytes: Buffer;
-  /** base64, hex, url, json, html, gzip, zlib. */
+  /** base64, base32, hex, url, json, html, gzip, zlib. */
   encoding: string;
   /** Where in the text the encoded form of a decoded byte begins, as near as the encoding lets one say. */
   offsetOf(at: number): number;

@@ -1,6 +1,6 @@
 import { escapeViews } from "./escapes.ts";
 import { type Budget, compressedViews } from "./inflate.ts";
-import { base64Views, escapedHexViews, hexViews } from "./runs.ts";
+import { base32Views, base64Views, escapedHexViews, hexViews } from "./runs.ts";
 import { type Shape, shapeOf } from "./shape.ts";
 import type { View } from "./view.ts";
 
@@ -8,7 +8,7 @@ import type { View } from "./view.ts";
 export const DEPTH_MAX = 4;
 
 /**
- * Every other reading of a text: its base64 and hex runs, its escapes undone, its compressed content. Each costs from
+ * Every other reading of a text: its base64, base32 and hex runs, its escapes undone, its compressed content. Each costs from
  * `budget`; when that is spent there are no more, which bounds the work on hostile input.
  * @param from the encoding that the text itself was read from.
  */
@@ -30,5 +30,6 @@ function* all(bytes: Buffer, shape: Shape, budget: Budget, from: string | undefi
   }
   yield* hexViews(bytes, shape);
   yield* base64Views(bytes, shape);
+  yield* base32Views(bytes, shape);
   yield* compressedViews(bytes, budget, from === "hex");
 }

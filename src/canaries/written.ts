@@ -1,6 +1,16 @@
 /** One way in which a value may be written inside other text. */
 export type Written = {
-  encoding: "plain" | "base64" | "hex" | "url" | "json" | "html" | "reversed" | "lower-case" | "upper-case";
+  encoding:
+    | "plain"
+    | "base64"
+    | "hex"
+    | "url"
+    | "json"
+    | "html"
+    | "reversed"
+    | "lower-case"
+    | "upper-case"
+    | "utf-16";
   bytes: Buffer;
   /** Base64 only: how many bytes of a group of three stand before the value, and the first character's place in its group of four. */
   alignment?: { before: number; skipped: number };
@@ -57,6 +67,11 @@ export function writtenForms(value: Buffer): Written[] {
 /** Backwards, which some tools use to hide a value from scanners. */
 export function reversed(value: Buffer): Written {
   return { encoding: "reversed", bytes: Buffer.from(value.toReversed()) };
+}
+
+/** A byte of nothing between any two, as Windows writes text and PowerShell takes its commands, in base64; of either byte order. */
+export function wide(value: Buffer): Written {
+  return { encoding: "utf-16", bytes: Buffer.from(value.toString("latin1"), "utf16le").subarray(0, -1) };
 }
 
 /** What is shorter may stand there by chance when its case does not count. */

@@ -21,6 +21,13 @@ const ENCODINGS: Record<string, (text: string) => string | Buffer> = {
   base64url: (text) => Buffer.from(text).toString("base64url"),
   wrapped: (text) => Buffer.from(text).toString("base64").replaceAll(/.{20}/g, "$&\n"),
   "base64 twice": (text) => Buffer.from(Buffer.from(text).toString("base64")).toString("base64"),
+  base32: (text) => base32(Buffer.from(text)),
+  "base32 in small letters": (text) => base32(Buffer.from(text)).toLowerCase(),
+  "base32, wrapped": (text) => base32(Buffer.from(text)).replaceAll(/.{76}/g, "$&\n"),
+  "gzip in base32": (text) => base32(gzipSync(text)),
+  "UTF-16": (text) => Buffer.from(text, "utf16le"),
+  "UTF-16, the other way round": (text) => Buffer.from(text, "utf16le").swap16(),
+  "UTF-16 in base64": (text) => Buffer.from(text, "utf16le").toString("base64"),
   hex: (text) => Buffer.from(text).toString("hex"),
   "hex in capitals": (text) => Buffer.from(text).toString("hex").toUpperCase(),
   url: (text) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""),
@@ -35,6 +42,19 @@ const ENCODINGS: Record<string, (text: string) => string | Buffer> = {
   "gzip in base64": (text) => gzipSync(text).toString("base64"),
   basic: (text) => `Authorization: Basic ${Buffer.from(`user:${text}`).toString("base64")}`,
 };
+
+/** RFC 4648, 6, by the table and a number as long as the text. */
+function base32(bytes: Buffer): string {
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
+  const digits = (bits.match(/.{1,5}/g) ?? []).map(
+    (five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[Number.parseInt(five.padEnd(5, "0"), 2)],
+  );
+  return digits.join("").padEnd(Math.ceil(digits.length / 8) * 8, "=");
+}
+
+test("the base32 of these tests is that of the RFC", () => {
+  expect(["f", "foobar"].map((text) => base32(Buffer.from(text)))).toEqual(["MY======", "MZXW6YTBOI======"]);
+});
 
 describe.each(Object.entries(ENCODINGS))("written as %s", (_name, encode) => {
   test("every kind is found at every alignment, and only it", () => {
@@ -77,6 +97,7 @@ test("nothing is found in random bytes and random base64, with and without the k
   const both = recogniser(planted, masterKey);
   expect(both.search(randomBytes(300_000))).toEqual([]);
   expect(both.search(Buffer.from(randomBytes(300_000).toString("base64")))).toEqual([]);
+  expect(both.search(Buffer.from(base32(randomBytes(300_000))))).toEqual([]);
 });
 
 test("a gzip bomb gives its beginning and costs little", () => {

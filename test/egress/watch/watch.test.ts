@@ -197,6 +197,14 @@ describe("a long body", () => {
     expect(seen(await send({ body: `${ids.join(" ")} ${fake.value}` }))).toEqual([`body ${fake.id}`]);
   });
 
+  test.each([
+    ["lines of base64 that hold one digit each", `QUJDREVGR0hJSktM\n${"A\n".repeat(3_000_000)}`],
+    ["nothing but hex", "ab".repeat(5_000_000)],
+  ])("that is made to be hard to read, %s, is read to its end", async (_, body) => {
+    const { send } = watched();
+    expect(seen(await send({ body: `${body} ${fake.value}` }))).toEqual([`body ${fake.id}`]);
+  });
+
   test("of one sandbox does not keep another from its turn, and short ones wait for none", async () => {
     const { send } = watched();
     const order: string[] = [];
