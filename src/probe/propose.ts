@@ -1,7 +1,7 @@
 import { Document } from "yaml";
 import { oneLine } from "../base/text.ts";
+import { isExposure } from "../guest/exposure.ts";
 import { CATEGORIES, type ProbeReport } from "../guest/observation.ts";
-import { isExposure } from "./boundary.ts";
 
 const HEAD = `What the sandbox may reach, as your team decides it. A draft from one measurement: nothing in it counts until a person
 has written why it is intended, and the file is refused while a reason is empty. Delete what is not intended. Shorten

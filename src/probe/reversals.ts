@@ -1,5 +1,5 @@
+import { isExposure } from "../guest/exposure.ts";
 import { checkOf, type Observation } from "../guest/observation.ts";
-import { isExposure } from "./boundary.ts";
 import { TOOL_REVERSALS } from "./tools/reversals.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { boundaryOf, isExposure } from "../../src/probe/boundary.ts";
+import { isExposure } from "../../src/guest/exposure.ts";
+import { boundaryOf } from "../../src/probe/boundary.ts";
 import { isNamedBy } from "../../src/probe/intended.ts";
 import { report, row } from "./sample.ts";
 

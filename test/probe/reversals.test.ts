@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { isExposure } from "../../src/guest/exposure.ts";
 import { CHECKS } from "../../src/guest/probe/all.ts";
-import { isExposure } from "../../src/probe/boundary.ts";
 import { checksWithReversal, reversalOf } from "../../src/probe/reversals.ts";
 import { TOOL_CHECKS } from "../../src/probe/tools/rows.ts";
 import { row } from "./sample.ts";

@@ -1,5 +1,5 @@
+import { isExposure } from "../../guest/exposure.ts";
 import type { ProbeReport } from "../../guest/observation.ts";
-import { isExposure } from "../boundary.ts";
 import { type Change, diffReports } from "../diff.ts";
 import { isNamedBy } from "../intended.ts";
 import type { Twin } from "./twin.ts";
