@@ -1,4 +1,5 @@
 import { carried, guestArgv } from "../../guest/argv.ts";
+import type { ProbeRequest } from "../../guest/probe/request.ts";
 import type { Task } from "../../guest/wire.ts";
 import { type Mount, STRICT } from "../../sandbox/sandbox.ts";
 import { hostFacts } from "../baseline.ts";
@@ -57,7 +58,8 @@ export function runOf({ companion }: Pick<Room, "companion">): Task["run"] {
   return { argv: [...carried("node"), "-e", companion, "--", ...guestArgv("probe", [])] };
 }
 
-/** Asks the probe inside, as a target's. */
-export async function askRoom(carry: Carrier): Promise<Measurement> {
-  return measure(carry, requestOf({ vantage: "target", home: HOME, workspace: WORKSPACE, host: await hostFacts() }));
+/** Asks the probe inside, as a target's; what leaves it is asked for only in a simulated internet. */
+export async function askRoom(carry: Carrier, network?: ProbeRequest["network"]): Promise<Measurement> {
+  const request = requestOf({ vantage: "target", home: HOME, workspace: WORKSPACE, host: await hostFacts() });
+  return measure(carry, network === undefined ? request : { ...request, network });
 }
