@@ -219,26 +219,6 @@ describe("in a whole cycle", () => {
     expectNothingLeft();
   });
 
-  test("a probe that is killed before it answers leaves rows that say so, a report, and nobody studying in the lab", async () => {
-    const honest = readFileSync(join(bundles, "probe.mjs"), "utf8");
-    const killed =
-      'import { existsSync as standsHere } from "node:fs"; if (standsHere("/.guest/shim.mjs")) process.kill(process.pid, "SIGKILL");';
-    const ended = await cycleWith("probe", `${killed}\n${honest}`);
-    // What the host saw from outside is there all the same, and may be a finding.
-    expect([10, 20], ended.err).toContain(ended.code);
-    const [cycle = ""] = readdirSync(stack.reports);
-    const written = Report.parse(JSON.parse(readFileSync(join(stack.reports, cycle, "report.json"), "utf8")));
-    rmSync(stack.reports, { recursive: true });
-    const inside = written.observations.filter(({ from }) => from === "target");
-    expect(inside.length).toBeGreaterThan(50);
-    expect(inside.filter(({ verdict }) => verdict !== "not-measured").map(({ id }) => id)).toEqual([]);
-    expect(inside[0]?.detail).toContain("no report");
-    expect(written.subset).toMatchObject({ status: "not-run", detail: expect.stringContaining("no report") });
-    expect(written.research.end).toMatch(/^failed: the researcher was not started/);
-    expect(written.observations.filter(({ from }) => from === "outside").length).toBeGreaterThan(20);
-    expectNothingLeft();
-  });
-
   test("a program that was swapped after it was put there runs nowhere, and the cycle says which it is", async () => {
     const honest = readFileSync(join(bundles, "probe.mjs"));
     // Each program that was built leaves a directory: the one that is used now holds what is built now.
