@@ -5,6 +5,7 @@ import { errnoOf, messageOf } from "../../base/errors.ts";
 import { type ExecResult, exec } from "../../base/exec.ts";
 import type { CheckRun, Observation } from "../../guest/observation.ts";
 import { isInRange, parseRelease } from "../../guest/probe/process/kernel-range.ts";
+import { COMPONENTS, type Component } from "./components.ts";
 
 /**
  * What makes sandboxes on this machine, by the versions that the programs themselves tell, against the ranges in which
@@ -18,87 +19,6 @@ export type Asker = {
   /** Undefined when there is no such file. */
   changelog(path: string): Promise<string | undefined>;
 };
-
-type Version = [major: number, minor: number, patch: number];
-type Flaw = { name: string; since: Version; fixed: Version[] };
-type Component = { name: string; argv: [string, ...string[]]; pattern: RegExp; changelog: string; flaws: Flaw[] };
-
-/** Ranges by the flaws' own advisories; a release candidate counts as the version before the one it leads to. */
-const COMPONENTS: readonly Component[] = [
-  {
-    name: "runc",
-    argv: ["runc", "--version"],
-    pattern: /runc version (\S+)/,
-    changelog: "runc",
-    flaws: [
-      { name: "CVE-2019-5736", since: [0, 0, 0], fixed: [[1, 0, 0]] },
-      { name: "CVE-2021-30465", since: [0, 0, 0], fixed: [[1, 0, 0]] },
-      { name: "CVE-2024-21626", since: [1, 0, 0], fixed: [[1, 1, 12]] },
-    ],
-  },
-  {
-    name: "containerd",
-    argv: ["containerd", "--version"],
-    pattern: /containerd\S* (\d\S*)/,
-    changelog: "containerd",
-    flaws: [
-      {
-        name: "CVE-2020-15257",
-        since: [0, 0, 0],
-        fixed: [
-          [1, 3, 9],
-          [1, 4, 3],
-          [1, 5, 0],
-        ],
-      },
-      {
-        name: "CVE-2022-23648",
-        since: [0, 0, 0],
-        fixed: [
-          [1, 4, 13],
-          [1, 5, 10],
-          [1, 6, 1],
-          [1, 7, 0],
-        ],
-      },
-    ],
-  },
-  {
-    name: "docker",
-    argv: ["dockerd", "--version"],
-    pattern: /Docker version (\S+?),/,
-    changelog: "docker.io",
-    flaws: [
-      { name: "CVE-2019-14271", since: [19, 3, 0], fixed: [[19, 3, 1]] },
-      {
-        name: "CVE-2024-41110",
-        since: [19, 3, 0],
-        fixed: [
-          [23, 0, 15],
-          [26, 1, 5],
-          [27, 1, 1],
-          [28, 0, 0],
-        ],
-      },
-    ],
-  },
-  {
-    name: "bubblewrap",
-    argv: ["bwrap", "--version"],
-    pattern: /bubblewrap (\S+)/,
-    changelog: "bubblewrap",
-    flaws: [
-      {
-        name: "CVE-2017-5226",
-        since: [0, 0, 0],
-        fixed: [
-          [0, 1, 5],
-          [0, 2, 0],
-        ],
-      },
-    ],
-  },
-];
 
 const CHECK = { check: "component-version", category: "process", from: "host" } as const;
 
@@ -115,7 +35,8 @@ async function askComponent(component: Component, asker: Asker): Promise<Observa
   const version = said.status === "said" ? parseRelease(said.version) : undefined;
   if (version === undefined)
     return [row(name, "", "not-measured", said.status === "said" ? `calls itself ${said.version}` : said.reason)];
-  const fixes = await asker.changelog(`/usr/share/doc/${changelog}/changelog.Debian.gz`);
+  const named = changelog.replace("*", said.status === "said" ? said.version : "");
+  const fixes = await asker.changelog(`/usr/share/doc/${named}/changelog.Debian.gz`);
   return flaws.map((flaw) => {
     const shown = version.join(".");
     if (!isInRange(version, flaw)) return row(name, flaw.name, "absent", `${shown} is not in the upstream range`);

@@ -48,3 +48,34 @@ test("a program that says no version was not measured", async () => {
     verdict: "not-measured",
   });
 });
+
+test.each([
+  ["crio", "crio version 1.22.1\nVersion:       1.22.1\n", "component-version:cri-o:CVE-2022-0811"],
+  ["crio", "crio version 1.24.0\n", undefined],
+  [
+    "kubectl",
+    'Client Version: version.Info{Major:"1", GitVersion:"v1.12.1"}',
+    "component-version:kubectl:CVE-2019-1002101",
+  ],
+  ["kubectl", "Client Version: v1.31.0\n", undefined],
+  ["uname", "5.10.100-1-amd64\n", "component-version:kernel:CVE-2022-0847"],
+  ["uname", "6.12.9\n", undefined],
+])("of %s, what says %j is the condition %s", async (program, said, condition) => {
+  const { observations } = await askVersions(machine({ [program]: said }));
+  const present = observations.filter(({ detail }) => detail.startsWith("condition present"));
+  const ids = present.map(({ id }) => id);
+  expect(condition === undefined ? ids.length === 0 : ids.includes(condition), ids.join(", ")).toBe(true);
+  expect(observations.filter(({ verdict }) => verdict === "reachable")).toEqual([]);
+});
+
+test("a fix in the changelog of the very kernel that runs counts", async () => {
+  const asker = {
+    ...machine({ uname: "5.10.0-9-amd64\n" }),
+    changelog: async (path: string) =>
+      path === "/usr/share/doc/linux-image-5.10.0-9-amd64/changelog.Debian.gz"
+        ? "- pipes (CVE-2022-0847)"
+        : undefined,
+  };
+  expect(await rowOf(asker, "component-version:kernel:CVE-2022-0847")).toMatchObject({ verdict: "absent" });
+  expect(await rowOf(asker, "component-version:kernel:CVE-2022-0492")).toMatchObject({ verdict: "not-measured" });
+});

@@ -2,14 +2,22 @@ import type { Check, Context, Row } from "../probe.ts";
 import { absent, notMeasured } from "../row.ts";
 
 type Version = readonly [major: number, minor: number, patch: number];
+type Flaw = {
+  name: string;
+  since: Version;
+  fixed: readonly Version[];
+  /** What of the kernel it lies in, and what else here says whether that can be reached. */
+  lies: string;
+};
 
 /**
  * Flaw, the kernel in which it came, and where it was put right upstream: each stable series by the patch that has the
  * fix, the last one being the first mainline series without the flaw.
  */
-const FLAWS: readonly { name: string; since: Version; fixed: readonly Version[] }[] = [
+export const KERNEL_FLAWS: readonly Flaw[] = [
   {
     name: "CVE-2016-5195",
+    lies: "memory, which every process reaches",
     since: [2, 6, 22],
     fixed: [
       [4, 4, 26],
@@ -19,6 +27,7 @@ const FLAWS: readonly { name: string; since: Version; fixed: readonly Version[] 
   },
   {
     name: "CVE-2017-7308",
+    lies: "packet sockets: socket-family:AF_PACKET says whether one can be made",
     since: [2, 6, 27],
     fixed: [
       [4, 4, 64],
@@ -29,6 +38,7 @@ const FLAWS: readonly { name: string; since: Version; fixed: readonly Version[] 
   },
   {
     name: "CVE-2017-16995",
+    lies: "bpf: dangerous-syscall:bpf and kernel-sysctl:kernel.unprivileged_bpf_disabled say whether it can be called",
     since: [4, 4, 0],
     fixed: [
       [4, 9, 72],
@@ -38,6 +48,7 @@ const FLAWS: readonly { name: string; since: Version; fixed: readonly Version[] 
   },
   {
     name: "CVE-2022-0492",
+    lies: "cgroup version 1: cgroup-control:release-agent and user-namespace:creatable say whether it is in reach",
     since: [2, 6, 24],
     fixed: [
       [4, 19, 229],
@@ -50,6 +61,7 @@ const FLAWS: readonly { name: string; since: Version; fixed: readonly Version[] 
   },
   {
     name: "CVE-2022-0847",
+    lies: "pipes, which every process reaches",
     since: [5, 8, 0],
     fixed: [
       [5, 10, 102],
@@ -70,11 +82,11 @@ export const kernelRange: Check = {
   async run(context) {
     const release = await context.ground.table("/proc/sys/kernel/osrelease", 256);
     const version = release.status === "answered" ? parseRelease(release.value) : undefined;
-    return { rows: FLAWS.map((flaw) => ask(context, flaw, version)) };
+    return { rows: KERNEL_FLAWS.map((flaw) => ask(context, flaw, version)) };
   },
 };
 
-function ask({ facts }: Context, flaw: (typeof FLAWS)[number], version: Version | undefined): Row {
+function ask({ facts }: Context, flaw: Flaw, version: Version | undefined): Row {
   const id = `kernel-range:${flaw.name}`;
   const subject = `a kernel before the fix of ${flaw.name}`;
   if (facts.boundary === "gvisor")
@@ -85,7 +97,7 @@ function ask({ facts }: Context, flaw: (typeof FLAWS)[number], version: Version 
   return notMeasured(
     id,
     subject,
-    `condition present: ${shown} is in the upstream range; whether the package has the fix is not known`,
+    `condition present: ${shown} is in the upstream range; whether the package has the fix is not known. It lies in ${flaw.lies}`,
   );
 }
 
