@@ -43,7 +43,9 @@ export type NetworkRequest = {
   /** A domain whose every name is the sink's to answer. */
   zone: string;
   gateway: string;
+  gateway6: string;
   neighbour: string;
+  neighbour6: string;
   /** An address on the internet, and a resolver that the sandbox was not given. */
   outside: string;
   foreignResolver: string;
@@ -92,7 +94,9 @@ function network(given: Record<string, unknown>): NetworkRequest {
     timeoutMs,
     zone: text("zone"),
     gateway: text("gateway"),
+    gateway6: text("gateway6"),
     neighbour: text("neighbour"),
+    neighbour6: text("neighbour6"),
     outside: text("outside"),
     foreignResolver: text("foreignResolver"),
     outside6: text("outside6"),

@@ -15,6 +15,7 @@ export const ADDRESSES = {
   target6: "2001:db8:0:1::2",
   gateway6: "2001:db8:0:1::1",
   outside6: "2001:db8:ffff::10",
+  neighbour6: "2001:db8:0:1::3",
   foreignResolver6: "2001:db8:ffff::53",
 } as const;
 
@@ -47,14 +48,17 @@ export function networkFor(options: {
   direct?: readonly string[];
   timeoutMs?: number;
 }): SimulatedInternet {
-  const { gateway, neighbour, outside, foreignResolver, outside6, foreignResolver6 } = ADDRESSES;
+  const { gateway, gateway6, neighbour, neighbour6, outside, foreignResolver, outside6, foreignResolver6 } =
+    ADDRESSES;
   const { nonce, allowed, direct = [], timeoutMs = TRY_MS } = options;
   return {
     nonce,
     timeoutMs,
     zone: ZONE,
     gateway,
+    gateway6,
     neighbour,
+    neighbour6,
     outside,
     foreignResolver,
     outside6,

@@ -64,10 +64,13 @@ export type OpenOptions = {
   timeoutMs?: number;
 };
 
+const NEEDS_ROOT =
+  "only root can give a target a simulated internet: without it the target's user namespace maps one user, who is not its root and may make no interface";
+
 /** Never throws for what the machine lacks: then the rows of the network read not-measured, with the reason. */
 export async function openInternet(options: OpenOptions): Promise<Internet> {
   if (options.cannot !== undefined) return { status: "none", reason: options.cannot };
-  if (process.getuid?.() !== 0) return { status: "none", reason: "only root can give a target a simulated internet" };
+  if (process.getuid?.() !== 0) return { status: "none", reason: NEEDS_ROOT };
   let sink: Sink;
   try {
     sink = await startSink(options.sandbox);

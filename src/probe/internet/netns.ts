@@ -60,6 +60,7 @@ async function joinIpv6(sinkPid: number, targetPid: number): Promise<boolean> {
 async function sinkIpv6(sinkPid: number): Promise<boolean> {
   const refusal = await batch(sinkPid, [
     `addr add ${ADDRESSES.gateway6}/64 dev ${LINK.sink} nodad`,
+    `addr add ${ADDRESSES.neighbour6}/64 dev ${LINK.sink} nodad`,
     `route add ${ADDRESSES.target6}/128 dev ${LINK.sink} table local`,
     "route add local ::/0 dev lo table local",
     // Of IPv6 the kernel lets nobody bind to an address that no interface has.

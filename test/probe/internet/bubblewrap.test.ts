@@ -36,6 +36,8 @@ const OPEN = [
   "outbound-tcp:address:443",
   "outbound-tcp:name:443",
   "outbound-tcp:private:10.20",
+  "outbound-tcp:private:fd00",
+  "outbound-tcp:address:53",
   "data-flow:http",
   "data-flow:raw",
   "outbound-other:udp:443",
@@ -52,6 +54,9 @@ const STAND_INS = [
   "engine-endpoint:gateway:2375",
   "engine-endpoint:docker-desktop:2375",
   "neighbour:5432",
+  "neighbour:ipv6:8080",
+  "host-gateway:gateway-ipv6:8080",
+  "engine-endpoint:gateway-ipv6:2375",
   "kubernetes-api:service",
 ];
 

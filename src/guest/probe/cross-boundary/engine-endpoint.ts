@@ -12,7 +12,7 @@ export const engineEndpoint: Check = {
   run: (context) => seenBy(context, "engine-endpoint", engineEndpointTries),
 };
 
-export function engineEndpointTries({ gateway }: SimulatedInternet): Try[] {
+export function engineEndpointTries({ gateway, gateway6 }: SimulatedInternet): Try[] {
   const at = (name: string, host: string, port: number): Try => ({
     id: `engine-endpoint:${name}:${port}`,
     subject: `the place of ${WHAT[port] ?? "an engine"}, port ${port} at ${name}`,
@@ -23,6 +23,7 @@ export function engineEndpointTries({ gateway }: SimulatedInternet): Try[] {
   });
   return [
     ...[2375, 2376, 10250, 2379, 6443].map((port) => at("gateway", gateway, port)),
+    at("gateway-ipv6", gateway6, 2375),
     at("docker-desktop", "192.168.65.7", 2375),
   ];
 }

@@ -11,7 +11,7 @@ export const hostGateway: Check = {
   run: (context) => seenBy(context, "host-gateway", hostGatewayTries),
 };
 
-export function hostGatewayTries({ gateway }: SimulatedInternet): Try[] {
+export function hostGatewayTries({ gateway, gateway6 }: SimulatedInternet): Try[] {
   const at = (name: string, host: string, port: number): Try => ({
     id: `host-gateway:${name}:${port}`,
     subject: `port ${port} of the machine, as ${name}`,
@@ -23,6 +23,7 @@ export function hostGatewayTries({ gateway }: SimulatedInternet): Try[] {
   return [
     at("gateway", gateway, 22),
     at("gateway", gateway, 8080),
+    at("gateway-ipv6", gateway6, 8080),
     at("host.docker.internal", "host.docker.internal", 8080),
     at("host.containers.internal", "host.containers.internal", 8080),
   ];

@@ -12,12 +12,16 @@ export const neighbour: Check = {
 };
 
 export function neighbourTries(internet: SimulatedInternet): Try[] {
-  return [22, 5432, 8080].map((port) => ({
-    id: `neighbour:${port}`,
-    subject: `port ${port} of a neighbour on the same network`,
+  const at = (name: string, host: string, port: number): Try => ({
+    id: `neighbour:${name}${port}`,
+    subject: `port ${port} of a neighbour on the same network${name === "" ? "" : ", over IPv6"}`,
     way: "tcp",
-    host: internet.neighbour,
+    host,
     port,
     isStandIn: true,
-  }));
+  });
+  return [
+    ...[22, 5432, 8080].map((port) => at("", internet.neighbour, port)),
+    at("ipv6:", internet.neighbour6, 8080),
+  ];
 }
