@@ -43,6 +43,7 @@ export async function gatherFacts(
   const namespaces = await readNamespaces(ground);
   const bootId = await ground.table("/proc/sys/kernel/random/boot_id");
   const version = await ground.table("/proc/version");
+  const commandLine = await ground.table("/proc/cmdline", 4_096);
   const label = await ground.table("/proc/self/attr/current", 512);
   const isLabelled = label.status === "answered" && isConfiningLabel(label.value);
   const isClosed = !isLabelled && (await isLandlocked(ground));
@@ -54,6 +55,7 @@ export async function gatherFacts(
     bootId: bootId.status === "answered" ? bootId.value.trim() : undefined,
     version: version.status === "answered" ? version.value : undefined,
     isLandlocked: isClosed,
+    commandLine: commandLine.status === "answered" ? commandLine.value : undefined,
   });
   return {
     boundary,

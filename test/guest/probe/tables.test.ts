@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { nameBoundary } from "../../../src/guest/probe/boundary.ts";
+import { nameBoundary, nameRuntime } from "../../../src/guest/probe/boundary.ts";
 import { parseAbstract } from "../../../src/guest/probe/cross-boundary/abstract-socket.ts";
+import { type Ground, kernel } from "../../../src/guest/probe/ground.ts";
 import { isHostBacked, mountOf, parseMountinfo } from "../../../src/guest/probe/mounts.ts";
 import { parseListeners } from "../../../src/guest/probe/network/loopback-listener.ts";
 import { parseNetDev } from "../../../src/guest/probe/network/network-interface.ts";
@@ -50,6 +51,7 @@ test.each([
   ["landlock", { status: new Map([["Seccomp", "0"]]), isLandlocked: true }],
   ["namespaces", { status: new Map([["Seccomp", "0"]]), namespaces: { pid: "4026532000" } }],
   ["none", { status: new Map([["Seccomp", "0"]]), namespaces: { pid: "4026531836" } }],
+  ["microvm", { commandLine: "quiet systemd.unit=kata-containers.target", status: new Map([["Seccomp", "2"]]) }],
   ["unknown", {}],
 ] as const)("the boundary is named %s by its sign", (expected, signs) => {
   const nothing = {
@@ -59,8 +61,34 @@ test.each([
     bootId: undefined,
     version: "Linux 6.1",
     isLandlocked: false,
+    commandLine: "quiet console=ttyS0",
   };
   expect(nameBoundary({ ...nothing, request: parseRequest('{"vantage":"lab"}'), ...signs })).toBe(expected);
+});
+
+test.each([
+  [
+    "kata",
+    { "/proc/cmdline": "systemd.unit=kata-containers.target", "/sys/class/dmi/id/sys_vendor": "QEMU\n" },
+    "microvm",
+  ],
+  ["qemu", { "/proc/cmdline": "quiet", "/sys/class/dmi/id/sys_vendor": "QEMU\n" }, "microvm"],
+  ["cloud-hypervisor", { "/sys/class/dmi/id/sys_vendor": "Cloud Hypervisor\n" }, "microvm"],
+  ["firecracker", { "/proc/cmdline": "console=ttyS0 reboot=k panic=1 pci=off" }, "microvm"],
+  ["microvm", { "/proc/cmdline": "quiet" }, "microvm"],
+  ["microvm", {}, "microvm"],
+  ["bubblewrap", { "/proc/1/comm": "bwrap\n" }, "namespaces"],
+  // What a machine calls itself is nothing to a container on it.
+  ["unknown", { "/proc/cmdline": "pci=off" }, "seccomp"],
+] as const)("the runtime is named %s by its marks", async (expected, tables: Record<string, string>, boundary) => {
+  const refused = async () => ({ status: "refused" as const, errno: "ENOENT" });
+  const table: Ground["table"] = async (path) =>
+    tables[path] === undefined ? refused() : { status: "answered", value: tables[path] };
+  expect(await nameRuntime({ ...kernel, table, lstat: refused }, boundary, {})).toBe(expected);
+});
+
+test("a tool that marks the environment of what it starts is named by that", async () => {
+  expect(await nameRuntime(kernel, "seccomp", { SANDBOX_RUNTIME: "1" })).toBe("srt");
 });
 
 test("listeners on the loopback and on every address are found, others and connections are not", () => {
@@ -145,5 +173,5 @@ test("what opens a file for reading is only asked of the kernel's tables, of res
   );
   expect(literal.length).toBeGreaterThan(10);
   const settings = ["/etc/resolv.conf", "/etc/group"];
-  expect(literal.filter((path) => !path.startsWith("/proc/") && !settings.includes(path))).toEqual([]);
+  expect(literal.filter((path) => !/^\/(proc|sys)\//.test(path) && !settings.includes(path))).toEqual([]);
 });
