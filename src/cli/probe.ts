@@ -1,10 +1,11 @@
-import { existsSync, statSync } from "node:fs";
-import { release } from "node:os";
-import { resolve } from "node:path";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { release, tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { writeDurably } from "../base/files.ts";
 import { count, oneLine } from "../base/text.ts";
 import { readEnvironment } from "../config/env.ts";
+import { buildGuest } from "../guest/build.ts";
 import type { ProbeReport } from "../guest/observation.ts";
 import { runProbe } from "../guest/probe/run.ts";
 import { boundaryOf } from "../probe/boundary.ts";
@@ -23,7 +24,7 @@ export const verb: Verb = {
   name: "probe",
   summary: "measure what can be reached from where I stand",
   usage:
-    "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR] [--intended FILE] [--propose FILE [--of MEASUREMENT]]",
+    "probe [--deep] [--out FILE] [--json] [--home DIR] [--workspace DIR] [--intended FILE] [--propose FILE [--of MEASUREMENT]] | probe --copy FILE",
   options: {
     deep: { type: "boolean" },
     out: { type: "string" },
@@ -33,6 +34,7 @@ export const verb: Verb = {
     intended: { type: "string" },
     propose: { type: "string" },
     of: { type: "string" },
+    copy: { type: "string" },
     ...STATE_OPTIONS,
   },
   run: probe,
@@ -46,6 +48,8 @@ async function probe(input: VerbInput): Promise<number> {
       "see weakdoor probe --help",
     );
   }
+  const copy = text(values, "copy");
+  if (copy !== undefined) return copyOf(resolve(cwd, copy), io);
   const draft = text(values, "propose");
   if (draft !== undefined) refuseOver(resolve(cwd, draft));
   const of = text(values, "of");
@@ -68,6 +72,22 @@ async function probe(input: VerbInput): Promise<number> {
   if (flag(values, "json")) io.json(report);
   else show(io, report, intended);
   return report.checks.some((check) => check.status !== "ran") ? EXIT.incomplete : EXIT.nothingNew;
+}
+
+/** The probe as one file, for a sandbox that has a Node of its own and nothing of ours. */
+async function copyOf(path: string, io: Io): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), "weakdoor-copy-"));
+  try {
+    const { bundles } = await buildGuest(directory);
+    if (bundles.probe === undefined) throw new Error("the probe was not built");
+    save(path, readFileSync(bundles.probe));
+    chmodSync(path, 0o755);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  io.out(`wrote ${path}: copy it into a sandbox that has Node 20 or newer, and run it there:`);
+  io.out(`  node ${basename(path)} --table`);
+  return EXIT.nothingNew;
 }
 
 function draftFor(draft: string | undefined): string {
@@ -98,7 +118,7 @@ function directory(cwd: string, path: string): string {
   throw new OperatorError(`${oneLine(path, 200)} is no directory`, "name one that exists with --home or --workspace");
 }
 
-function save(path: string, content: string): void {
+function save(path: string, content: string | Buffer): void {
   try {
     writeDurably(path, content);
   } catch (thrown) {

@@ -54,7 +54,8 @@ async function bundle(program: GuestProgram, entry: string, outDir: string): Pro
     platform: "node",
     // A package that ships both forms is taken as ES modules: requires of its UMD form cannot be followed.
     mainFields: ["module", "main"],
-    target: "node24",
+    // A person also copies the probe into sandboxes whose Node is whatever is there.
+    target: program === "probe" ? "node20" : "node24",
     format: "esm",
     legalComments: "eof",
     logLevel: "silent",

@@ -1,22 +1,46 @@
 import { readSync } from "node:fs";
 import { isatty } from "node:tty";
-import { parseRequest, REQUEST_CHARACTERS_MAX } from "./request.ts";
+import type { ProbeReport } from "../observation.ts";
+import { type ProbeRequest, parseRequest, REQUEST_CHARACTERS_MAX } from "./request.ts";
 import { runProbe } from "./run.ts";
+import { standalone, tableOf, USAGE } from "./standalone.ts";
 
 /**
- * The probe as a program: takes one JSON request as its first argument, or on standard input when there is none, and
- * prints one JSON report and nothing else. At a terminal, with no request, it measures as from inside a target. A
- * request it cannot read is exit code 2 and a line on standard error.
+ * The probe as a program: takes one JSON request as its first argument, or on standard input, and prints one JSON report and
+ * nothing else. With flags, or with no request at all, it stands alone: see standalone.ts. A request or a flag that it cannot
+ * read is exit code 2 and a line on standard error.
  */
 async function main(argv: readonly string[]): Promise<void> {
-  const given = argv[0] ?? (isatty(0) ? '{"vantage":"target"}' : undefined);
-  const request = parseRequest(given === undefined || given === "-" ? readInput() : given);
+  const [first] = argv;
+  const isFlag = first?.startsWith("--") === true;
+  const given = first === undefined || first === "-" ? inputIfAny() : first;
+  if (given !== "" && !isFlag) return void (await look(parseRequest(given), asJson));
+  const asked = standalone(isFlag ? argv : [], { cwd: process.cwd(), isTerminal: isatty(1) });
+  if (asked.status === "help") return void process.stdout.write(`${USAGE}\n`);
+  const report = await look(asked.request, asked.isTable ? tableOf : asJson);
+  if (report.checks.some(({ status }) => status !== "ran")) process.exitCode = INCOMPLETE;
+}
+
+/** As `weakdoor probe` ends. */
+const INCOMPLETE = 20;
+
+async function look(request: ProbeRequest, shown: (report: ProbeReport) => string): Promise<ProbeReport> {
   // The environment is what is being measured; only env-secret and the names of sockets look at it.
-  const answer = await runProbe({ request, environment: process.env });
-  process.stdout.write(`${JSON.stringify(answer.report)}\n`, () => {
+  const { report, isHanging } = await runProbe({ request, environment: process.env });
+  process.stdout.write(`${shown(report)}\n`, () => {
     // A file system that never answers holds its thread for ever, and an ordinary end waits for the thread.
-    if (answer.isHanging) process.kill(process.pid, "SIGKILL");
+    if (isHanging) process.kill(process.pid, "SIGKILL");
   });
+  return report;
+}
+
+function asJson(report: ProbeReport): string {
+  return JSON.stringify(report);
+}
+
+/** Nothing at a terminal, where nobody is kept waiting for a request. */
+function inputIfAny(): string {
+  return isatty(0) ? "" : readInput().trim();
 }
 
 function readInput(): string {
@@ -41,6 +65,11 @@ function readChunk(buffer: Buffer, offset: number): number {
     }
   }
 }
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // Whoever reads has seen enough.
+  if (error.code !== "EPIPE") throw error;
+});
 
 try {
   await main(process.argv.slice(2));
