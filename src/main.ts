@@ -71,7 +71,8 @@ async function help(): Promise<string> {
     ...loaded.map(({ verb }) => `  ${verb.name.padEnd(width)}  ${verb.summary}`),
     "",
     "weakdoor VERB --help says how a verb is called.",
-    "exit codes: 0 nothing new, 1 a bug, 2 you must act, 10 new findings at or over the threshold, 11 a finding came back,",
+    "exit codes: 0 nothing new, 1 a bug, 2 you must act, 10 new findings at or over the threshold,",
+    "            11 a finding came back or something opened that intended.yaml does not take on,",
     "            20 coverage incomplete, 21 nothing was checked, 30 log or preflight failed, 40 stopped by the kill switch",
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { z } from "zod";
 import { errnoOf, OperatorError } from "../base/errors.ts";
 import { readBounded } from "../base/files.ts";
 import { oneLine } from "../base/text.ts";
@@ -26,10 +27,28 @@ export async function loadMeasurement(
   const { bytes, isWhole } = await read(path, shown);
   if (!isWhole) throw new OperatorError(`${shown} is too long for a measurement`, HINT);
   const text = bytes.toString("utf8");
-  if (/^\s*\{\s*"kind":/.test(text)) return { kind: "cycle", baseline: baselineFrom(text, shown) };
+  const { kind, version } = markOf(text);
+  if (kind !== undefined) return { kind: "cycle", baseline: baselineFrom(text, shown) };
+  if (version !== undefined && version > REPORT_VERSION) {
+    const what = `a report of version ${version}, and this weakdoor reads up to ${REPORT_VERSION}`;
+    throw new OperatorError(`${shown}: ${what}`, "it was written by a newer weakdoor: use that one, or measure anew");
+  }
   const parsed = parseProbe(text);
   if (parsed.status === "refused") throw new OperatorError(`${shown}: ${oneLine(parsed.reason)}`, HINT);
   return { kind: "probe", report: parsed.report };
+}
+
+const REPORT_VERSION = 1;
+const Mark = z.object({ kind: z.string().optional(), version: z.int().optional().catch(undefined) });
+
+/** What it calls itself; nothing when it is no object of ours, which whoever takes it apart says. */
+function markOf(text: string): z.infer<typeof Mark> {
+  try {
+    return Mark.safeParse(JSON.parse(text)).data ?? {};
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return {};
+    throw thrown;
+  }
 }
 
 async function read(path: string, shown: string): Promise<{ bytes: Buffer; isWhole: boolean }> {

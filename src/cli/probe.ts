@@ -6,10 +6,10 @@ import { writeDurably } from "../base/files.ts";
 import { count, oneLine } from "../base/text.ts";
 import { readEnvironment } from "../config/env.ts";
 import { buildGuest } from "../guest/build.ts";
-import type { ProbeReport } from "../guest/observation.ts";
+import { checkOf, type Observation, type ProbeReport } from "../guest/observation.ts";
 import { runProbe } from "../guest/probe/run.ts";
 import { boundaryOf } from "../probe/boundary.ts";
-import type { IntendedFile } from "../probe/intended.ts";
+import { type IntendedFile, idleEntries } from "../probe/intended.ts";
 import { requestOf } from "../probe/probe.ts";
 import { proposeIntended } from "../probe/propose.ts";
 import { reversalOf } from "../probe/reversals.ts";
@@ -49,9 +49,12 @@ async function probe(input: VerbInput): Promise<number> {
     );
   }
   const copy = text(values, "copy");
-  if (copy !== undefined) return copyOf(resolve(cwd, copy), io);
+  if (copy !== undefined) {
+    refuseOver(resolve(cwd, copy), "name another file, or remove that one");
+    return copyOf(resolve(cwd, copy), io);
+  }
   const draft = text(values, "propose");
-  if (draft !== undefined) refuseOver(resolve(cwd, draft));
+  if (draft !== undefined) refuseOver(resolve(cwd, draft), "name another file, and take over what you want");
   const of = text(values, "of");
   if (of !== undefined) return propose(resolve(cwd, draftFor(draft)), reportOf(await loadMeasurement(of, input)), io);
   const intended = await intendedIfThere(values, cwd);
@@ -101,9 +104,8 @@ function reportOf(measurement: Measurement): ProbeReport {
 }
 
 /** A person may have written in it. */
-function refuseOver(path: string): void {
-  if (!existsSync(path)) return;
-  throw new OperatorError(`${oneLine(path, 200)} is there already`, "name another file, and take over what you want");
+function refuseOver(path: string, hint: string): void {
+  if (existsSync(path)) throw new OperatorError(`${oneLine(path, 200)} is there already`, hint);
 }
 
 function propose(path: string, report: ProbeReport, io: Io): number {
@@ -131,26 +133,44 @@ function save(path: string, content: string | Buffer): void {
 
 function show(io: Io, report: ProbeReport, { target: intended }: IntendedFile): void {
   const measured = report.observations.length;
+  const now = new Date();
   io.out(
     `boundary ${report.boundary}, runtime ${report.runtime}, ${count(measured, "observation")} in ${report.durationMs} ms`,
   );
   io.out("");
-  for (const part of boundaryOf(report.observations, report.checks, intended, new Date())) {
+  for (const part of boundaryOf(report.observations, report.checks, intended, now)) {
     if (part.status === "not-looked") io.out(`${part.category.padEnd(16)} not looked at: ${part.reason}`);
     else {
       const taken = part.intended === 0 ? "" : `, ${part.intended} of them intended`;
       io.out(`${part.category.padEnd(16)} ${count(part.observed, "exposure")}${taken}`);
-      for (const row of part.unexplainedObservations) {
-        io.out(`  ${row.id}  ${row.access.join(", ")}  ${oneLine(row.detail, 100)}`);
-        const reversal = reversalOf(row);
-        if (reversal !== undefined) io.out(`    close it: ${oneLine(reversal.close, 200)}`);
-      }
+      for (const rows of byCheck(part.unexplainedObservations)) showRows(io, rows);
     }
   }
   const unmeasured = report.observations.filter((row) => row.verdict === "not-measured").length;
   io.out("");
-  io.out(`${count(unmeasured, "row")} not measured; --json shows why`);
+  io.out(`${count(unmeasured, "row")} not measured; --json shows all of it`);
+  const { ended, unmet } = idleEntries(report.observations, intended, now);
+  for (const { observation, until } of ended)
+    io.out(`intended until ${until}, which has passed: ${oneLine(observation)}`);
+  for (const { observation } of unmet) io.out(`intended and not open here: ${oneLine(observation)}`);
   for (const check of report.checks) {
     if (check.status !== "ran") io.out(`${check.check} ${check.status}: ${oneLine(check.reason, 200)}`);
   }
+}
+
+/** Of one check; a table stays short when a check has many instances. */
+const ROWS_SHOWN_MAX = 4;
+
+function showRows(io: Io, rows: readonly Observation[]): void {
+  for (const row of rows.slice(0, ROWS_SHOWN_MAX)) {
+    io.out(`  ${row.id}  ${row.access.join(", ")}  ${oneLine(row.detail, 100)}`);
+    const reversal = reversalOf(row);
+    if (reversal !== undefined) io.out(`    close it: ${oneLine(reversal.close, 200)}`);
+  }
+  const others = rows.slice(ROWS_SHOWN_MAX);
+  if (others.length > 0) io.out(`  and ${others.length} more of ${checkOf(rows[0]?.id ?? "")}`);
+}
+
+function byCheck(rows: readonly Observation[]): Observation[][] {
+  return [...Map.groupBy(rows, ({ id }) => checkOf(id)).values()];
 }

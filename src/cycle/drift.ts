@@ -70,7 +70,11 @@ export function heldAndKept(
       lab: rememberedFrom(before.lab, taken.lab),
     },
   });
-  return { since: before.cycle, why: standing.why, ...drift };
+  const isElsewhere = drift.causes.some(({ what, before: was }) => what === "directories" && was !== undefined);
+  const other = isElsewhere
+    ? "; its home or workspace lay elsewhere: if it is another stack, give it another name"
+    : "";
+  return { since: before.cycle, why: `${standing.why}${other}`, ...drift };
 }
 
 function circumstancesOf({ config, version, image }: Ground, { stack, target }: Taken): Circumstances {

@@ -32,6 +32,8 @@ export function causesLine(causes: readonly string[]): string {
 
 /** By the name of a circumstance, or its first word. */
 const REACHES: Readonly<Record<string, readonly Category[]>> = {
+  // They tell one stack from another, and open nothing.
+  directories: [],
   model: ["tool-plane"],
   prompts: ["tool-plane"],
   "egress policy": ["network", "tool-plane"],

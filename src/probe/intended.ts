@@ -22,7 +22,7 @@ export const Intended = z.strictObject({
   access: z.array(Access).min(1).max(8).optional(),
   why: z.string().trim().min(1, "say why it is intended").max(400),
   /** The last day on which it is intended, in UTC. An entry without one explains, and approves no widening. */
-  until: z.iso.date().optional(),
+  until: z.iso.date("a day is written YYYY-MM-DD").optional(),
 });
 export type Intended = z.infer<typeof Intended>;
 
@@ -84,6 +84,21 @@ export function intendedBy(
       !hasEnded(entry, now) &&
       (entry.access === undefined || row.access.every((access) => entry.access?.includes(access))),
   );
+}
+
+/** Pure. Entries that say nothing about these rows: the day of some has passed, and what others name is not open here. */
+export function idleEntries(
+  rows: readonly Pick<Observation, "id" | "verdict" | "access">[],
+  entries: readonly Intended[],
+  now: Date,
+): { ended: Intended[]; unmet: Intended[] } {
+  const ended = entries.filter((entry) => hasEnded(entry, now));
+  const isMet = (entry: Intended) =>
+    rows.some(
+      (row) =>
+        (row.verdict === "reachable" || row.verdict === "decoy-reached") && isNamedBy(entry.observation, row.id),
+    );
+  return { ended, unmet: entries.filter((entry) => !ended.includes(entry) && !isMet(entry)) };
 }
 
 /** `check:*` is the check and its every instance; anything else is one id, to the letter. */

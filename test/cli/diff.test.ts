@@ -52,8 +52,12 @@ test.each([
   ["a file that is not there", "nowhere", "there is no file and no kept cycle nowhere"],
   ["a directory", ".", "is no file"],
   ["a file that is no report", "text", "not JSON"],
+  ["a report of a newer weakdoor", "newer", "newer: a report of version 2, and this weakdoor reads up to 1"],
+  ["a baseline of a newer weakdoor", "kept", "kept: a baseline of version 3, and this weakdoor reads up to 2"],
 ])("%s is one line and a hint", async (_, name, message) => {
   writeFileSync(join(directory, "text"), "hello");
+  writeFileSync(join(directory, "newer"), '{"version":2,"from":"host"}');
+  writeFileSync(join(directory, "kept"), '{"version":3,"kind":"weakdoor-baseline"}');
   await expect(run(name, name)).rejects.toMatchObject({
     name: "OperatorError",
     message: expect.stringContaining(message),
@@ -101,4 +105,42 @@ test("two cycles are compared by their ids, with what else differs between them"
   expect(ran.out).toContain("also changed: kernel: 6.1 to 6.2");
   expect((await run(path, path)).code).toBe(0);
   await expect(run("c1", keep("probe", [row("a", "absent")]), { state: directory })).rejects.toThrow(/a whole cycle/);
+});
+
+test("what makes a comparison another than it seems is said: two stacks, the wrong way round, two places", async () => {
+  const kept = (cycle: string, stack: string, takenAt: string) =>
+    keepBaseline(directory, {
+      kind: "weakdoor-baseline",
+      version: 2,
+      stack,
+      cycle,
+      takenAt,
+      circumstances: {},
+      target: report("target", [row("a", "absent")]),
+      lab: report("lab", [row("a", "absent")]),
+      heldAgainst: null,
+      remembered: NOTHING_REMEMBERED,
+    });
+  kept("c1", "one", "2026-06-02T00:00:00Z");
+  kept("c2", "two", "2026-06-01T00:00:00Z");
+  expect((await run("c1", "c2", { state: directory })).err).toEqual([
+    "weakdoor: these are of two stacks: one and two",
+    "weakdoor: the first was taken after the second: what opened is said to have closed",
+  ]);
+  writeFileSync(join(directory, "inside"), JSON.stringify(report("target", [row("a", "absent")])));
+  expect((await run(keep("outside", [row("a", "absent")]), "inside")).err).toEqual([
+    "weakdoor: these were measured from two places: host and target",
+  ]);
+});
+
+test("two measurements of a place name what differs between them: the kernel, the runtime", async () => {
+  const of = (name: string, rows: Observation[], kernel: string, runtime: string) => {
+    const measured = { ...report("host", rows), runtime, circumstances: { kernel } };
+    writeFileSync(join(directory, name), JSON.stringify(measured));
+    return name;
+  };
+  const before = of("b", [row("a", "absent")], "6.1", "runc");
+  const ran = await run(before, of("a", [row("a", "reachable")], "6.2", "gvisor"));
+  expect(ran.out).toContain("    may be caused by: kernel, runtime");
+  expect(ran.out).toContain("also changed: kernel: 6.1 to 6.2");
 });

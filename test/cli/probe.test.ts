@@ -77,3 +77,26 @@ test("what a team wrote down as intended is counted apart, and not listed again"
   expect(after).toMatch(/memory .* of them intended/);
   await expect(measure({ intended: "nowhere.yaml" })).rejects.toThrow(/is not there/);
 });
+
+test("a check with many instances is shown by its first few, and an entry that names nothing open is named itself", async () => {
+  writeFileSync(
+    join(directory, "idle.yaml"),
+    "version: 1\ntarget:\n  - { observation: engine-socket:/nowhere, why: w }\n  - { observation: old, why: w, until: 2020-01-01 }\n",
+  );
+  const { out } = await runVerb(
+    verb,
+    [],
+    { home: directory, workspace: directory, intended: "idle.yaml" },
+    directory,
+  );
+  expect(out.filter((line) => line.startsWith("  trust-file-creatable:")).length).toBeLessThanOrEqual(4);
+  expect(out.join("\n")).toMatch(/^ {2}and \d+ more of trust-file-creatable$/m);
+  expect(out).toContain("intended and not open here: engine-socket:/nowhere");
+  expect(out).toContain("intended until 2020-01-01, which has passed: old");
+});
+
+test("--copy writes over nothing", async () => {
+  writeFileSync(join(directory, "there"), "mine");
+  await expect(runVerb(verb, [], { copy: "there" }, directory)).rejects.toThrow(/is there already/);
+  expect(readFileSync(join(directory, "there"), "utf8")).toBe("mine");
+});

@@ -15,11 +15,17 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(state, { recursive: true, force: true }));
 
-type Cycle = { day: number; rows: Observation[]; intended?: IntendedFile["target"]; unasked?: boolean };
+type Cycle = {
+  day: number;
+  rows: Observation[];
+  intended?: IntendedFile["target"];
+  unasked?: boolean;
+  directories?: string;
+};
 
 /** One cycle a day in June 2026, of which only the measurement is made. */
 function cycle(of: Cycle, stack = "demo") {
-  const { day, rows, intended = [], unasked = false } = of;
+  const { day, rows, intended = [], unasked = false, directories = "here" } = of;
   const at = `2026-06-${String(day).padStart(2, "0")}T12:00:00.000Z`;
   const now = () => new Date(at);
   const target = report("target", rows);
@@ -32,7 +38,7 @@ function cycle(of: Cycle, stack = "demo") {
       stack,
       cycle: idOf(day),
       takenAt: at,
-      circumstances: { kernel: "6.1" },
+      circumstances: { kernel: "6.1", directories },
       target: { ...target, checks },
       lab: report("lab", [row("b", "absent")]),
     },
@@ -131,4 +137,12 @@ test("another stack's cycles do not count", () => {
 test("a clock that was set back does not make a cycle the first", () => {
   cycle({ day: 9, rows: CLOSED });
   expect(cycle({ day: 2, rows: OPEN })).toMatchObject({ since: idOf(9), opened: ["a"] });
+});
+
+test("two stacks of one name are told apart by where they lie, and what they say is compared all the same", () => {
+  cycle({ day: 1, rows: CLOSED });
+  const second = cycle({ day: 2, rows: OPEN, directories: "there" });
+  expect(second.why).toMatch(/lay elsewhere: if it is another stack, give it another name/);
+  expect(second.opened).toEqual(["a"]);
+  expect(second.widened[0]?.causes).toEqual([]);
 });

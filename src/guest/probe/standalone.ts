@@ -1,5 +1,5 @@
 import { isExposure } from "../exposure.ts";
-import type { Category, ProbeReport } from "../observation.ts";
+import type { Category, Observation, ProbeReport } from "../observation.ts";
 import type { ProbeRequest } from "./request.ts";
 
 /**
@@ -55,13 +55,28 @@ export function tableOf(report: ProbeReport): string {
   for (const category of categoriesOf(report)) {
     const rows = open.filter((row) => row.category === category);
     lines.push("", `${category.padEnd(16)} ${rows.length === 0 ? "nothing open" : `${rows.length} open`}`);
-    for (const { id, access, detail } of rows)
-      lines.push(`  ${printable(id)}  ${access.join(", ")}  ${printable(detail).slice(0, 100)}`);
+    for (const same of byCheck(rows)) {
+      for (const { id, access, detail } of same.slice(0, ROWS_SHOWN_MAX))
+        lines.push(`  ${printable(id)}  ${access.join(", ")}  ${printable(detail).slice(0, 100)}`);
+      if (same.length > ROWS_SHOWN_MAX) lines.push(`  and ${same.length - ROWS_SHOWN_MAX} more of the same check`);
+    }
   }
-  lines.push("", `${unmeasured.length} rows not measured; --json says why`);
+  lines.push("", `${unmeasured.length} rows not measured; --json shows all of it`);
   for (const { check, status, reason } of report.checks)
     if (status !== "ran") lines.push(`${check} ${status}: ${printable(reason)}`);
   return lines.join("\n");
+}
+
+/** Of one check; a table stays short when a check has many instances. */
+const ROWS_SHOWN_MAX = 4;
+
+function byCheck(rows: readonly Observation[]): Observation[][] {
+  const groups = new Map<string, Observation[]>();
+  for (const row of rows) {
+    const check = row.id.split(":", 1)[0] ?? row.id;
+    groups.set(check, [...(groups.get(check) ?? []), row]);
+  }
+  return [...groups.values()];
 }
 
 function categoriesOf({ checks }: ProbeReport): Category[] {
