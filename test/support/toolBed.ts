@@ -5,7 +5,7 @@ import { giveTo } from "../../src/cycle/giveTo.ts";
 import { standInSocket } from "../../src/decoys/standIn.ts";
 import { RESOLV_CONF } from "../../src/probe/internet/addresses.ts";
 import { openInternet } from "../../src/probe/internet/internet.ts";
-import { type DrivenAgent, findCommandLine } from "../../src/probe/tools/find.ts";
+import { type CommandLine, type DrivenAgent, findCommandLine } from "../../src/probe/tools/find.ts";
 import { makeKit } from "../../src/probe/tools/kit.ts";
 import { type Outside, outsideOf } from "../../src/probe/tools/outside.ts";
 import { type Declaration, measureAgent, type ToolPlane } from "../../src/probe/tools/tools.ts";
@@ -34,6 +34,10 @@ type Stack = {
   ownSandbox?: Declaration["ownSandbox"];
   /** What an agent makes a sandbox with is there. */
   hasMakers?: boolean;
+  /** A program of the test's own in the place of the vendor's, below the workspace; Node runs it. */
+  program?: string;
+  /** How long one run may take; generous when left out. */
+  driveMs?: number;
   /** Paths that the settings close, below the home or the workspace, by the rule that does. */
   denied?: Record<string, string>;
 };
@@ -67,6 +71,8 @@ async function measured(
     hasInternet = false,
     subAgents = [],
     hasMakers = false,
+    program,
+    driveMs = 180_000,
     ownSandbox,
   }: Stack,
 ): Promise<ToolPlane> {
@@ -78,14 +84,18 @@ async function measured(
   }
   const found = await findCommandLine(agent, { home: at("home"), directories: AGENT_DIRECTORIES });
   if (found.status === "absent") throw new Error(found.reason);
+  const commandLine: CommandLine =
+    program === undefined
+      ? found.commandLine
+      : { ...found.commandLine, mounts: [], linked: [], argv: ["/.agents/bin/node", `${WORKSPACE}/${program}`] };
   const mounts: Mount[] = [
     { kind: "tmpfs", path: "/tmp", sizeMiB: 64 },
     { kind: "bind", source: at("home"), path: HOME, mode: "rw" },
     { kind: "bind", source: at("workspace"), path: WORKSPACE, mode: "rw" },
     { kind: "bind", source: at("outside"), path: "/srv/outside", mode: "rw" },
     { kind: "bind", source: at("posts"), path: "/.agents/posts", mode: "ro" },
-    ...(await makeKit(at("kit"), [found.commandLine], { hasSandbox: hasMakers })),
-    ...found.commandLine.mounts,
+    ...(await makeKit(at("kit"), [commandLine], { hasSandbox: hasMakers })),
+    ...commandLine.mounts,
     ...(hasInternet ? [resolverIn(root)] : []),
   ];
   const give = (path: string) => giveTo(path, UID, UID);
@@ -127,11 +137,11 @@ async function measured(
           posts: { path: "/.agents/posts", host: at("posts") },
           give,
           // On a machine that others use too: what is claimed is what happens, not how fast.
-          driveMs: 180_000,
+          driveMs,
           listen: (path) => standInSocket(path, () => undefined),
           internet: internet.outside,
         },
-        found.commandLine,
+        commandLine,
         { deniedPaths, servers, hooks, subAgents, remote: [], ...(ownSandbox === undefined ? {} : { ownSandbox }) },
       );
     },

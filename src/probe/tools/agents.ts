@@ -19,6 +19,8 @@ export type AgentDriver = {
   /** Its shell tool is also where a patch is handed in, which the agent then applies itself. */
   patchesByShell?: boolean;
   arguments(posts: Posts): string[];
+  /** Keeps the stack's own servers out, and leaves our post: for a start that waits for one that never answers. Empty when it waits for none. */
+  withoutServers: readonly string[];
   env: Readonly<Record<string, string>>;
   /** Content of the file that SETTINGS_FILE names, when arguments cannot say where the posts stand. */
   settings?: (posts: Posts) => string;
@@ -86,11 +88,14 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
         sandbox: { enableWeakerNestedSandbox: true },
       }),
     ],
+    withoutServers: ["--strict-mcp-config"],
     env: {
       ANTHROPIC_BASE_URL: MODEL_URL,
       ANTHROPIC_API_KEY: "no-key-is-needed",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
+      // Of a server that never answers; half a minute otherwise.
+      MCP_TIMEOUT: "10000",
       // Else a server's tools are named only when the model asks for them.
       ENABLE_TOOL_SEARCH: "false",
     },
@@ -128,6 +133,8 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
       ...setting("check_for_update_on_startup", "false"),
       PROMPT,
     ],
+    // It gives each ten seconds and goes on.
+    withoutServers: [],
     env: { SCRIPTED_KEY: "no-key-is-needed" },
   },
   // geminicli.com/docs/reference/configuration
@@ -151,6 +158,7 @@ export const AGENT_DRIVERS: Readonly<Record<DrivenAgent, AgentDriver>> = {
     },
     serverOf: (tool) => double(tool, /^(?:mcp_)(.+?)_(.+)$/),
     arguments: () => ["-p", PROMPT, "--output-format", "json", "-m", "gemini-2.5-flash"],
+    withoutServers: ["--allowed-mcp-server-names", POST_SERVER],
     env: {
       GOOGLE_GEMINI_BASE_URL: MODEL_URL,
       GEMINI_API_KEY: "no-key-is-needed",
@@ -187,7 +195,7 @@ function quoted(argv: readonly string[]): string {
 export function startOf(
   commandLine: CommandLine,
   posts: { server: string; hook: string; settings: string },
-  env: Readonly<Record<string, string>>,
+  { env, hasServers }: { env: Readonly<Record<string, string>>; hasServers: boolean },
 ): { argv: [string, ...string[]]; env: Record<string, string>; settings: string | undefined } {
   const driver = AGENT_DRIVERS[commandLine.agent];
   const argvs = {
@@ -196,7 +204,7 @@ export function startOf(
   };
   const own = Object.entries(driver.env).map(([name, value]) => [name, value.replace(SETTINGS_FILE, posts.settings)]);
   return {
-    argv: [...commandLine.argv, ...driver.arguments(argvs)],
+    argv: [...commandLine.argv, ...driver.arguments(argvs), ...(hasServers ? [] : driver.withoutServers)],
     env: { ...env, ...throughProxy(env), PATH: KIT_PATH, SHELL: "/bin/bash", ...Object.fromEntries(own) },
     settings: driver.settings?.(argvs),
   };

@@ -20,7 +20,12 @@ const RULE = "tool-rule";
 const GATE = "approval-gate";
 
 /** The table as rows, and what follows from it: pure. */
-export function cellRows(agent: string, cells: readonly Cell[], plan: Plan, driver: AgentDriver): Observation[] {
+export function cellRows(
+  agent: string,
+  cells: readonly Cell[],
+  notDriven: Plan["notDriven"],
+  driver: AgentDriver,
+): Observation[] {
   const shells = new Set(Object.entries(driver.tools).flatMap(([tool, role]) => (role === "shell" ? [tool] : [])));
   const shellOf = (id: string) => cells.find(({ path, capability }) => shells.has(path) && capability.id === id);
   return [
@@ -28,7 +33,7 @@ export function cellRows(agent: string, cells: readonly Cell[], plan: Plan, driv
     ...cells.flatMap((cell) => widerRow(agent, cell, shellOf(cell.capability.id))),
     ...ruleRows(agent, cells, driver),
     ...gateRows(agent, cells),
-    ...plan.notDriven.map((one) => undriven(agent, one)),
+    ...notDriven.map((one) => undriven(agent, one)),
   ];
 }
 
@@ -151,18 +156,21 @@ type Coverage = {
   cells: readonly Cell[];
   notPlanted: readonly { what: string; why: string }[];
   end: Transcript["end"];
+  /** What else keeps the table from being whole. */
+  gaps: readonly string[];
 };
 
 export function coverageOf({ agent, version }: CommandLine, coverage: Coverage): CheckRun[] {
   const { cells, notPlanted, end } = coverage;
   const unmeasured = cells.filter(({ verdict }) => verdict === "not-measured");
   const gaps = [
+    ...coverage.gaps,
     ...(end.isTimedOut ? ["its time was up before the last call"] : []),
     ...(unmeasured.length > 0 ? [`${unmeasured.length} cells not measured`] : []),
     ...notPlanted.map(({ what, why }) => `${what}: ${why}`),
   ];
   const reason = bounded(gaps.length === 0 ? "" : `${agent} ${version}: ${gaps.join("; ")}`, 400);
-  const status = end.isTimedOut || unmeasured.length > 0 || notPlanted.length > 0 ? "degraded" : "ran";
+  const status = gaps.length === 0 ? "ran" : "degraded";
   return TOOL_CHECKS.map((about) => ({ ...about, ...asRun(status, reason) }));
 }
 

@@ -126,7 +126,7 @@ test("calls that wait for a person are one row a tool, and a rule that a tool pa
       { path: "Bash+node", capability: closed, verdict: "reachable", detail: "seen" },
       { path: "(process)", capability: closed, verdict: "reachable", detail: "seen" },
     ],
-    { trials: [], notDriven: [] },
+    [],
     AGENT_DRIVERS["claude-code"],
   ).map(({ id, verdict }) => `${verdict} ${id}`);
   expect(rows).toContain("denied approval-gate:claude-code/Write");
@@ -184,7 +184,7 @@ test("a sub-agent's tool that may what the shell may not is wider, and its rule 
   ]);
   const closed: Capability = { ...of("read-home"), id: "denied:Read(~/x)" };
   const cell: Cell = { path: "Agent>Read", capability: closed, verdict: "reachable", detail: "seen" };
-  const rows = cellRows("claude-code", [cell], { trials: [], notDriven: [] }, AGENT_DRIVERS["claude-code"]);
+  const rows = cellRows("claude-code", [cell], [], AGENT_DRIVERS["claude-code"]);
   expect(rows.map(({ id }) => id)).toContain("tool-rule:claude-code/Agent>Read/Read(~/x)");
 });
 
@@ -220,7 +220,7 @@ function denied(path: string, id: string, by: NonNullable<Cell["by"]>): Cell {
 }
 
 function wider(cells: Cell[]): string[] {
-  return cellRows("claude-code", cells, { trials: [], notDriven: [] }, AGENT_DRIVERS["claude-code"])
+  return cellRows("claude-code", cells, [], AGENT_DRIVERS["claude-code"])
     .map(({ id }) => id)
     .filter((id) => id.startsWith("tool-plane:"));
 }

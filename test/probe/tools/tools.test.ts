@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Order } from "../../../src/guest/tools/order.ts";
 import type { Answer } from "../../../src/guest/tools/transcript.ts";
+import type { Ran } from "../../../src/probe/tools/drive.ts";
 import type { CommandLine } from "../../../src/probe/tools/find.ts";
-import { measureAgent, type Ran, type ToolPlane } from "../../../src/probe/tools/tools.ts";
+import { measureAgent, type ToolPlane } from "../../../src/probe/tools/tools.ts";
 
 /** A guest that is not ours answers in the place of the program inside: what it says is held against what the host sees. */
 const CLAUDE: CommandLine = { agent: "claude-code", version: "1", mounts: [], argv: ["/claude"], linked: [] };
@@ -78,6 +79,30 @@ test("an agent that asks its model nothing was not driven, whatever its exit cod
   );
   expect(plane.observations).toEqual([]);
   expect(plane.checks[0]?.reason).toContain("please log in");
+});
+
+test("an agent that begins only without the stack's own servers is measured without them, and that is said", async () => {
+  const starts: boolean[] = [];
+  const room = roomOf((order) => {
+    if (order.mode === "attempt") return attemptsOf(order);
+    const isWithout = order.argv.includes("--strict-mcp-config");
+    starts.push(isWithout);
+    const end = isWithout ? END : { ...END, code: null, isTimedOut: true };
+    return JSON.stringify({
+      tools: isWithout ? TOOLS : [],
+      answers: [],
+      turns: isWithout ? 1 : 0,
+      ...NO_OTHERS,
+      end,
+    });
+  });
+  const plane = await measureAgent(room, CLAUDE, NOTHING_DECLARED);
+  expect(starts).toEqual([false, true, true]);
+  expect(plane.observations.map(({ id }) => id)).toContain("tool-path:claude-code/Bash/read-home");
+  expect(plane.checks[0]).toMatchObject({
+    status: "degraded",
+    reason: expect.stringContaining("left out") as string,
+  });
 });
 
 type Call = Extract<Order, { mode: "drive" }>["calls"][number];
