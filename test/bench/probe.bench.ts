@@ -7,6 +7,8 @@ import type { ProbeReport } from "../../src/guest/observation.ts";
 import { GUEST_DIR } from "../../src/guest/wire.ts";
 import { hostFacts } from "../../src/probe/baseline.ts";
 import { diffReports } from "../../src/probe/diff.ts";
+import { INTERFACE, RESOLV_CONF } from "../../src/probe/internet/addresses.ts";
+import { openInternet } from "../../src/probe/internet/internet.ts";
 import { measure, requestOf } from "../../src/probe/probe.ts";
 import type { DriverKind, Mount } from "../../src/sandbox/sandbox.ts";
 import type { ScratchBroker } from "../../src/sandbox/scratchBroker.ts";
@@ -24,6 +26,8 @@ export const probe: Bench = {
     ...(await probeIn("docker-runc", 300, bed)),
     ...(await probeIn("bubblewrap", 300, bed)),
     ...(await probeIn("runsc", 600, bed)),
+    ...(await joinedIn("bubblewrap", bed)),
+    ...(await joinedIn("runsc", bed)),
     ...(await deep(bed)),
     await diffOfMany(),
   ],
@@ -60,6 +64,53 @@ async function probeIn(kind: DriverKind, atMostMs: number, bed: Bed): Promise<Me
     ...(kind === "runsc" ? [] : [await resident(live, kind, request)]),
   ];
 }
+
+/** Where everything that is tried outwards arrives, beside the same probe that is asked for nothing outwards. */
+async function joinedIn(kind: DriverKind, bed: Bed): Promise<Measured[]> {
+  const isOwnStack = kind === "runsc";
+  const spec = { ...bed.spec(), ...(isOwnStack ? { interface: INTERFACE } : {}) };
+  const resolver = join(bed.fresh("resolver"));
+  writeFileSync(resolver, RESOLV_CONF);
+  const bound: Mount = { kind: "bind", source: resolver, path: "/etc/resolv.conf", mode: "ro" };
+  const mounts = [...spec.mounts, bound];
+  await using live = await liveSandbox(await bed.driver(kind), { ...spec, mounts }, bed.signal);
+  const internet = await openInternet({
+    sandbox: spec.name,
+    pid: live.sandbox.pid,
+    cannot: undefined,
+    isTool: false,
+    isEngine: true,
+    isOwnStack,
+    allowed: [],
+    busybox: join(bed.image.guest, "busybox"),
+  });
+  if (internet.status === "none") throw new Error(internet.reason);
+  try {
+    const request = await requested();
+    const joined = () => probed(live.broker, JSON.stringify({ ...request, network: internet.network() }));
+    const alone = () => probed(live.broker, JSON.stringify(request));
+    await joined();
+    const figures = await sideBySide(
+      RUNS,
+      () => milliseconds(joined),
+      () => milliseconds(alone),
+    );
+    const report = await joined();
+    const arrived = (await internet.told()).arrivals.length;
+    if (arrived < ARRIVALS_MIN) throw new Error(`only ${arrived} attempts arrived: ${report.boundary}`);
+    const goal = {
+      text: `at most ${NETWORK_RATIO_MAX} x without`,
+      isMet: (_value: number, ratio: number) => ratio <= NETWORK_RATIO_MAX,
+    };
+    return [{ name: `probe in ${kind}, its network measured`, unit: "ms", ...figures, goal }];
+  } finally {
+    await internet.end();
+  }
+}
+
+const NETWORK_RATIO_MAX = 1.5;
+/** Of the attempts of six measurements. */
+const ARRIVALS_MIN = 100;
 
 /** Not in gVisor: the host sees the memory of its kernel and not of a process in it. */
 const resident = (live: Live, kind: DriverKind, request: string) =>

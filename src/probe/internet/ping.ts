@@ -31,7 +31,8 @@ async function ping(host: string, run: Runner): Promise<Said> {
   const { code, stdout, stderr } = await run([BUSYBOX, "sh", "-c", SCRIPT, host]);
   if (code === 0) return { verdict: "reachable", detail: "an answer came" };
   // It had its socket, and a rule kept the packet.
-  if (/sendto/i.test(stderr)) return { verdict: "denied", detail: "EPERM, a filter or a route that prohibits" };
+  if (/sendto: .*permitted/i.test(stderr))
+    return { verdict: "denied", detail: "EPERM, a filter or a route that prohibits" };
   if (!/permitted|denied/i.test(stderr)) {
     const isNoWay = /unreachable/i.test(stderr);
     return { verdict: "denied", detail: isNoWay ? "there is no way there" : "no answer in time" };
