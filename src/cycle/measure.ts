@@ -125,7 +125,10 @@ export async function measureRoom(ground: Ground, room: Joined): Promise<View> {
   const outside =
     room.sandbox.driver === "e2b"
       ? outsideElsewhere("it stands at E2B, where nobody can look at it from outside")
-      : await lookFromOutside(room.sandbox.pid, host.namespaces);
+      : await lookFromOutside(room.sandbox.pid, host.namespaces, {
+          home: room.homePath,
+          workspace: room.workspacePath,
+        });
   const contradictory = [...compareViews(inside, outside).contradictory, ...unheard(room, inside)];
   const disputed = new Set(contradictory.map((row) => row.id));
   const report = {

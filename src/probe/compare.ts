@@ -1,4 +1,4 @@
-import type { Observation, ProbeReport } from "../guest/observation.ts";
+import { checkOf, type Observation, type ProbeReport } from "../guest/observation.ts";
 import type { Outside } from "./outside.ts";
 
 export type Agreement = { agreeing: number; contradictory: Observation[] };
@@ -16,13 +16,34 @@ export function compareViews(inside: ProbeReport, outside: Outside): Agreement {
   for (const row of inside.observations) {
     const other = seen.get(row.id);
     if (other === undefined || !["reachable", "denied", "absent"].includes(row.verdict)) continue;
-    // Whether the root can be written is decided by permissions too, which the mount's flag does not show.
-    const isOpen = row.verdict === "reachable";
-    const isAgreed = isOpen === (other.verdict === "reachable") || (row.id === "root-filesystem" && !isOpen);
-    if (isAgreed) agreeing++;
+    if (isAgreed(row, other)) agreeing++;
     else contradictory.push(contradiction(row, other));
   }
-  return { agreeing, contradictory };
+  return { agreeing, contradictory: [...contradictory, ...unlisted(inside, outside)] };
+}
+
+function isAgreed(inside: Observation, outside: Observation): boolean {
+  const isOpen = inside.verdict === "reachable";
+  if (checkOf(inside.id) === "mount") return inside.access.includes("write") === outside.access.includes("write");
+  // Whether the root can be written is decided by permissions too, which the mount's flag does not show.
+  return isOpen === (outside.verdict === "reachable") || (inside.id === "root-filesystem" && !isOpen);
+}
+
+/** Mounts that the host sees and the inside's table leaves out, where it shows any and shows them all. */
+function unlisted(inside: ProbeReport, outside: Outside): Observation[] {
+  const listed = new Set(inside.observations.map(({ id }) => id.replace(/^own:/, "")));
+  const isShown = inside.observations.some(({ id, verdict }) => checkOf(id) === "mount" && verdict === "reachable");
+  const isCut = inside.checks.some(({ check, status }) => check === "mount" && status !== "ran");
+  if (!isShown || isCut) return [];
+  return outside.observations
+    .filter(({ id }) => checkOf(id) === "mount" && !listed.has(id))
+    .map((row) => ({
+      ...row,
+      verdict: "contradictory",
+      access: [],
+      from: inside.from,
+      detail: `not in the table inside; outside: ${row.detail}`,
+    }));
 }
 
 function contradiction(inside: Observation, outside: Observation): Observation {

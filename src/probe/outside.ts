@@ -2,8 +2,10 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { errnoOf } from "../base/errors.ts";
 import type { CheckRun, Observation } from "../guest/observation.ts";
 import { parseStatus } from "../guest/probe/facts.ts";
-import { mountOf, parseMountinfo } from "../guest/probe/mounts.ts";
+import { byPath, mountOf, parseMountinfo } from "../guest/probe/mounts.ts";
+import { showPath } from "../guest/probe/paths.ts";
 import { CAPABILITIES, decodeCapabilities, RUNTIME_DEFAULT } from "../guest/probe/process/capabilities.ts";
+import { named } from "../guest/probe/row.ts";
 
 /**
  * The sandbox as the host sees it, by pid and with no code inside: /proc/<pid>/{status,ns,mountinfo}. The rows
@@ -20,11 +22,12 @@ const CHECK: Omit<CheckRun, "status" | "reason"> = { check: "outside-view", cate
 
 /**
  * `pid` a process whose end is the sandbox's end; its first descendant in namespaces of its own is looked at.
- * `hostNamespaces` inodes by kind, of this host.
+ * `hostNamespaces` inodes by kind, of this host. `places`: as the probe inside is told them, so that a path has one name.
  */
 export async function lookFromOutside(
   pid: number,
   hostNamespaces: Readonly<Record<string, string>>,
+  places: { home?: string; workspace?: string } = {},
 ): Promise<Outside> {
   const inner = await innerProcess(pid, hostNamespaces);
   const tables = await tablesOf(inner);
@@ -39,6 +42,7 @@ export async function lookFromOutside(
     boundaryRow(tables.status),
     identityRow(tables.status),
     rootRow(tables.mountinfo),
+    ...(isKernel ? [] : mountRows(tables.mountinfo, places)),
     ...namespaceRows(tables.namespaces, hostNamespaces),
   ].filter((row) => row !== undefined);
   return {
@@ -176,6 +180,17 @@ function rootRow(mountinfo: string): Observation | undefined {
     `the root is mounted ${mount.isReadOnly ? "read-only" : "read-write"}`,
   );
   return row("root-filesystem", "filesystem", "the root directory", said);
+}
+
+/** The inventory as the host has it: what a process inside could hide from its own table. A kernel of its own has other mounts. */
+function mountRows(mountinfo: string, { home, workspace }: { home?: string; workspace?: string }): Observation[] {
+  const facts = { home, workspace };
+  return byPath(parseMountinfo(mountinfo)).map((line) => {
+    const shown = showPath({ facts }, line.path);
+    const access: Observation["access"] = line.isReadOnly ? ["read"] : ["read", "write"];
+    const detail = `${line.fsType} ${line.isReadOnly ? "ro" : "rw"}, says the host`;
+    return row(`mount:${named(shown)}`, "filesystem", shown.slice(0, 300), fact(true, access, detail));
+  });
 }
 
 const NAMESPACE_IDS = [

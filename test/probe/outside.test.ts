@@ -105,3 +105,40 @@ test("a sandbox that stands elsewhere was not looked at, and says why", () => {
     checks: [{ check: "outside-view", status: "skipped", reason: "it stands at a service" }],
   });
 });
+
+test("the mounts are the host's to list as well, by the names that the inside gives them", async () => {
+  const pid = await sandbox([
+    "--unshare-all",
+    "--tmpfs",
+    "/mnt",
+    "--dir",
+    "/mnt/work",
+    "--ro-bind",
+    "/usr",
+    "/mnt/work",
+  ]);
+  const places = { home: "/mnt", workspace: "/mnt/work" };
+  const { observations } = await lookFromOutside(pid, (await hostFacts()).namespaces, places);
+  const mounts = new Map(observations.map((one) => [one.id, one.access]));
+  expect(mounts.get("mount:/mnt")).toEqual(["read", "write"]);
+  expect(mounts.get("mount:/mnt/work")).toEqual(["read"]);
+});
+
+test("a mount that the inside calls read-only or leaves out, and the host does not, is a contradiction", () => {
+  const mount = (path: string, access: ("read" | "write")[], from: "target" | "outside") =>
+    row(`mount:${path}`, "reachable", { access, from });
+  const seen: Outside = {
+    observations: [mount("/a", ["read", "write"], "outside"), mount("/b", ["read"], "outside")],
+    checks: [],
+    process: "guest",
+  };
+  const compared = (rows: Parameters<typeof report>[1]) =>
+    compareViews(report("target", rows), seen).contradictory.map(({ id, from }) => [id, from]);
+  expect(compared([mount("/a", ["read", "write"], "target"), mount("/b", ["read"], "target")])).toEqual([]);
+  expect(compared([mount("/a", ["read"], "target")])).toEqual([
+    ["mount:/a", "target"],
+    ["mount:/b", "target"],
+  ]);
+  // A table that shows none is hidden, and is said to be.
+  expect(compared([row("mount", "not-measured")])).toEqual([]);
+});

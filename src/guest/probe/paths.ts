@@ -1,4 +1,5 @@
 import type { Access } from "../observation.ts";
+import type { Facts } from "./facts.ts";
 import { isHostBacked, mountOf } from "./mounts.ts";
 import type { Context, Row } from "./probe.ts";
 import { absent, CONTROL, denied, isAbsence, mechanism, named, notMeasured, reachable } from "./row.ts";
@@ -22,8 +23,8 @@ function under(directory: string, name: string): string {
  * An absolute path as an id may show it: `~/…` below the home, relative below the workspace. The workspace itself keeps
  * its path, so that it is called the same in a room that has no home.
  */
-export function showPath(context: Context, path: string): string {
-  const { home, workspace } = context.facts;
+export function showPath({ facts }: { facts: Pick<Facts, "home" | "workspace"> }, path: string): string {
+  const { home, workspace } = facts;
   if (path === workspace) return path;
   if (workspace !== undefined && path.startsWith(`${workspace}/`)) return path.slice(workspace.length + 1);
   if (home !== undefined && home !== "/" && path.startsWith(`${home}/`)) return `~${path.slice(home.length)}`;
