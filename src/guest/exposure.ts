@@ -16,6 +16,7 @@ const DESCRIPTIVE: ReadonlySet<string> = new Set([
   "proxy-environment",
   "path-access",
   "tool-path",
+  "agent-contact",
   "place-canary",
   "write-persists",
   "child-process",
