@@ -145,7 +145,7 @@ function isOurs(path: string): boolean {
 /** Every check that the rows of an agent belong to, and from where each is told. */
 export const TOOL_CHECKS: readonly Pick<CheckRun, "check" | "category" | "from">[] = [
   ...[CELL, WIDER, RULE, GATE].map((check) => ({ check, category: "tool-plane" as const, from: "target" as const })),
-  ...["mcp-identity", "hook-identity", "agent-sandbox"].map((check) => ({
+  ...["mcp-identity", "hook-identity", "agent-sandbox", "agent-contact"].map((check) => ({
     check,
     category: "tool-plane" as const,
     from: "outside" as const,

@@ -3,6 +3,7 @@ import type { Order } from "../../guest/tools/order.ts";
 import { type Answer, type AttemptResult, AttemptResults } from "../../guest/tools/transcript.ts";
 import { AGENT_DRIVERS } from "./agents.ts";
 import { askedOf, attemptOf, type Capability, type DeniedPath, type Place, plantCanaries } from "./canaries.ts";
+import { contactRow } from "./contacts.ts";
 import { answerOf, drive, type Ran, workspaceOf } from "./drive.ts";
 import { type Effects, type Listener, watchEffects } from "./effects.ts";
 import type { CommandLine } from "./find.ts";
@@ -80,6 +81,8 @@ export async function measureAgent(
   const watch =
     room.processes.status === "seen" ? watchTree(room.processes.pid, release([...posts, marker])) : undefined;
   if (watch === undefined) for (const post of posts) post.letGo();
+  const namesAsked = () => (room.internet.status === "standing" ? room.internet.names() : Promise.resolve([]));
+  const before = await namesAsked();
   try {
     const asked = await offersOf(room, commandLine, posts, delegationsOf(driver, declared.subAgents));
     if (asked.status === "failed") return notMeasured(agent, asked.reason);
@@ -112,6 +115,7 @@ export async function measureAgent(
           cells: cells.filter(({ path }) => driver.tools[path] === "shell"),
           walls: wallsOf(seen, marker, commandLine),
         }),
+        contactRow(agent, room.internet, { before, after: await namesAsked() }),
       ],
       checks: coverageOf(commandLine, { cells, notPlanted, end, gaps: gapsOf(asked, cells, driver) }),
     };

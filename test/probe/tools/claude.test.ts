@@ -44,6 +44,8 @@ test("Claude Code's own command line, in a real sandbox: what its settings say h
     "tool-plane:claude-code/WebFetch/fetch-internet": "reachable",
     "tool-path:claude-code/WebSearch": "not-measured",
     "agent-sandbox:claude-code/walls": "absent",
+    // Its own telemetry and updates are switched off.
+    "agent-contact:claude-code": "absent",
     // Nobody is there to say yes, and nothing happens.
     "approval-gate:claude-code/Write": "denied",
     "mcp-identity:claude-code/any-server": "absent",
