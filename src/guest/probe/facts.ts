@@ -4,6 +4,7 @@ import type { Ground } from "./ground.ts";
 import { isLandlocked } from "./landlock.ts";
 import { type MountLine, parseMountinfo } from "./mounts.ts";
 import type { ProbeRequest } from "./request.ts";
+import { silentMounts } from "./silent.ts";
 
 /** What many checks need, read once, before any of them. An absent table is `undefined`, never an empty one. */
 export type Facts = {
@@ -11,6 +12,8 @@ export type Facts = {
   runtime: string;
   /** True when Landlock, or a module like it that shows no label, refuses what permissions grant (landlock.ts). */
   isLandlocked: boolean;
+  /** Mounts that do not answer, and of which nothing more is asked (silent.ts). */
+  silentMounts: readonly string[];
   /** True when the mount of /proc hides other users' processes (proc(5), hidepid). */
   hidesProcesses: boolean;
   /** /proc/self/status by key. */
@@ -61,6 +64,7 @@ export async function gatherFacts(
     boundary,
     runtime: await nameRuntime(ground, boundary, environment),
     isLandlocked: isClosed,
+    silentMounts: await silentMounts(ground, mounts ?? []),
     hidesProcesses: (mounts ?? []).some((mount) => mount.path === "/proc" && HIDING.test(mount.superOptions)),
     status: statusMap,
     mounts,

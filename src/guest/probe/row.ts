@@ -54,6 +54,8 @@ export function mechanism(errno: string): string {
       return "EACCES, file permissions or a security module";
     case "EPERM":
       return "EPERM, a missing capability, a filter or a security module";
+    case "ETIMEDOUT":
+      return "ETIMEDOUT, it lies on a mount that does not answer";
     case "ECONNREFUSED":
       return "ECONNREFUSED, nobody listens";
     default:

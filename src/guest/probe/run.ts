@@ -12,8 +12,10 @@ import { everyTry } from "./network/everyTry.ts";
 import { loopbackListener } from "./network/loopback-listener.ts";
 import { tryAll } from "./network/tried.ts";
 import { CHECK_MS_MAX, type Check, type Context, PROBE_MS_MAX, ROWS_MAX, type Row } from "./probe.ts";
+import { remembering } from "./remember.ts";
 import type { ProbeRequest } from "./request.ts";
 import { notMeasured } from "./row.ts";
+import { withoutSilent } from "./silent.ts";
 
 export type Answer = {
   report: ProbeReport;
@@ -33,16 +35,16 @@ export type Input = {
 export async function runProbe(input: Input): Promise<Answer> {
   const nowMs = input.nowMs ?? (() => performance.now());
   const startedMs = nowMs();
-  const ground = input.ground ?? kernel;
+  const ground = remembering(input.ground ?? kernel);
   const facts = await gatherFacts(ground, input.request, input.environment);
   const context: Context = {
     request: input.request,
-    ground: facts.isLandlocked ? underLandlock(ground) : ground,
+    ground: withoutSilent(facts.isLandlocked ? underLandlock(ground) : ground, facts.silentMounts),
     facts,
     environment: input.environment,
   };
   const runs: { check: Check; rows: Row[]; run: CheckRun }[] = [];
-  let isHanging = false;
+  let isHanging = facts.silentMounts.length > 0;
   const deep = input.request.isDeep ? [pathAccess] : [];
   for (const check of [controlCheck, ...(input.checks ?? CHECKS), ...deep]) {
     if (!LOOKS_AT_ITSELF.includes(check) && context.tried === undefined) await beginTries(context);

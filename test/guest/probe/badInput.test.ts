@@ -255,3 +255,33 @@ test("with the clock in 1970 the report is the same, row for row", async () => {
   const [past, now] = [await world.bubblewrap({ wrapper: in1970 }), await world.bubblewrap({ wrapper: same })];
   expect({ ...past, durationMs: 0 }).toEqual({ ...now, durationMs: 0 });
 });
+
+test("of a mount that never answers one question is asked, what lies there is not measured, and all else is", () =>
+  within(async (home) => {
+    const questions: string[] = [];
+    const never = <T>(path: string, ask: () => Promise<T>): Promise<T> => {
+      if (path !== home && !path.startsWith(`${home}/`)) return ask();
+      questions.push(path);
+      return new Promise(() => undefined);
+    };
+    const table: Ground["table"] = async (path, max) =>
+      path === "/proc/self/mountinfo"
+        ? { status: "answered", value: `1 0 8:1 / / rw - ext4 d rw\n2 1 0:9 / ${home} rw - nfs4 far rw\n` }
+        : kernel.table(path, max);
+    const ground: Ground = {
+      ...kernel,
+      table,
+      stat: (path) => never(path, () => kernel.stat(path)),
+      lstat: (path) => never(path, () => kernel.lstat(path)),
+      access: (path, mode) => never(path, () => kernel.access(path, mode)),
+      list: (path, max) => never(path, () => kernel.list(path, max)),
+    };
+    const request = { ...parseRequest('{"vantage":"target"}'), home, isPassive: true };
+    const { report, isHanging } = await runProbe({ request, environment: {}, ground });
+    expect(questions).toEqual([home]);
+    expect(isHanging).toBe(true);
+    const rows = rowsOf(report);
+    for (const id of ["credential-file:~/.netrc", "persistence-path:~/.bashrc", `host-mount:${home}`])
+      expect(rows.get(id)?.verdict, id).toBe("not-measured");
+    expect(report.checks.filter(({ status }) => status === "failed" || status === "skipped")).toEqual([]);
+  }));

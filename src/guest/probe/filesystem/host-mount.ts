@@ -44,6 +44,7 @@ async function holdsFiles({ path }: MountLine, { ground }: Context): Promise<boo
 async function ask(context: Context, line: MountLine): Promise<Row> {
   const shown = showPath(context, line.path);
   const id = `host-mount:${named(shown)}`;
+  if (context.facts.silentMounts.includes(line.path)) return notMeasured(id, shown, "mounted, and does not answer");
   if (context.facts.isLandlocked && (await context.ground.list(line.path, 1)).status === "refused")
     return notMeasured(id, shown, "mounted; Landlock is in force and does not let it be listed");
   const isWritable = !line.isReadOnly && (await context.ground.access(line.path, "write")).status === "answered";
