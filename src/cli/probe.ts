@@ -74,7 +74,14 @@ async function probe(input: VerbInput): Promise<number> {
   if (draft !== undefined) propose(resolve(cwd, draft), report, io);
   if (flag(values, "json")) io.json(report);
   else show(io, report, intended);
+  if (answer.isHanging) endAfterOutput(io);
   return report.checks.some((check) => check.status !== "ran") ? EXIT.incomplete : EXIT.nothingNew;
+}
+
+/** A file system that never answers holds its thread for ever, and an ordinary end waits for the thread. */
+function endAfterOutput(io: Io): void {
+  io.err("weakdoor: a file system does not answer: this process ends itself with SIGKILL");
+  process.stdout.write("", () => process.kill(process.pid, "SIGKILL"));
 }
 
 /** The probe as one file, for a sandbox that has a Node of its own and nothing of ours. */
