@@ -42,6 +42,9 @@ export type FakeMaker = {
 
 export type Recogniser = {
   search(bytes: Uint8Array): Sighting[];
-  /** The same, and whether all of it was looked at: a text made for that holds more to decode than is worth decoding. */
-  inspect(bytes: Uint8Array): { sightings: Sighting[]; isWhole: boolean };
+  /**
+   * The same, and whether all of it was looked at: a text made for that holds more to decode than is worth decoding.
+   * @param spareBytes what may be decoded over what the length of the text allows; eight MiB when left out.
+   */
+  inspect(bytes: Uint8Array, spareBytes?: number): { sightings: Sighting[]; isWhole: boolean };
 };

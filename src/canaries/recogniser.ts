@@ -10,7 +10,9 @@ import { reversed, wide, withoutCase, writtenForms } from "./written.ts";
 const SIGHTINGS_MAX = 1000;
 
 /** Decoded bytes allowed for one search: a few times the text, so that a hostile one costs no more than a long one. */
-const bytesMaxFor = (length: number) => 32 * length + 8 * 1024 * 1024;
+const bytesMaxFor = (length: number, spareBytes: number) => 32 * length + spareBytes;
+/** A short text may hold a long one that is compressed. */
+const SPARE_BYTES = 8 * 1024 * 1024;
 /** Compressed streams in one text that are opened; a hostile one holds a million. */
 const STREAMS_MAX = 256;
 
@@ -55,10 +57,10 @@ export function recogniser(fakes: readonly Fake[], masterKey?: Uint8Array): Reco
     }
   };
 
-  const inspect = (bytes: Uint8Array) => {
+  const inspect: Recogniser["inspect"] = (bytes, spareBytes = SPARE_BYTES) => {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const seen = sightings();
-    const budget = budgetFor(buffer.length, { bytes: bytesMaxFor(buffer.length), streams: STREAMS_MAX });
+    const budget = budgetFor(buffer.length, { bytes: bytesMaxFor(buffer.length, spareBytes), streams: STREAMS_MAX });
     look(buffer, [], (i) => i, seen, budget);
     return { sightings: seen.all(), isWhole: !budget.isSpent && !seen.isFull() };
   };

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Rule } from "../../src/egress/allowlist.ts";
 import type { Gateway } from "../../src/egress/egress.ts";
@@ -59,6 +60,9 @@ beforeAll(async () => {
     onAlarm: () => undefined,
     signal: new AbortController().signal,
   });
+  await gateway.watch([
+    { id: "fk-0123456789", kind: "generic", value: "a-value-of-nobody-at-all", cycle: "c1", file: "x" },
+  ]);
   slow = { ":authority": `slow.example:${port}` };
   good = fakeShim(await channel("wd-good"));
   await good.hello();
@@ -115,6 +119,18 @@ test("bodies that drip: the others are answered, and the drips are let go of wit
     expect(await trouble()).toEqual([]);
   }
   shim.session.destroy();
+  expect(await trouble()).toEqual([]);
+});
+
+test("short bodies that unpack to millions of bytes: the others are answered", async () => {
+  const bomb = gzipSync(Buffer.alloc(9_000_000, "%2541")).toString("base64");
+  const shim = fakeShim(await attacker());
+  const post = { ":method": "POST", ":authority": "evil.example", ":path": "/" };
+  const asked = Array.from({ length: 150 }, () => shim.ask(post, bomb).catch(() => undefined));
+  await Promise.race(asked);
+  expect(await trouble()).toEqual([]);
+  shim.session.destroy();
+  await Promise.all(asked);
   expect(await trouble()).toEqual([]);
 });
 

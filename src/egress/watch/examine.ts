@@ -49,28 +49,33 @@ export type Part = {
   isPlain: boolean;
 };
 
-/** Pure but for what it remembers, so that it can be done in another thread. */
+/**
+ * Pure but for what it remembers, so that it can be done in another thread.
+ * @param spareBytes what may be decoded of each part over what its length allows; as much as a recogniser has by itself when
+ * left out. More makes it unsearchable.
+ */
 export function examine(
   finders: Finders,
   headers: IncomingHttpHeaders,
   body: Uint8Array,
   tokensAtMs?: number,
+  spareBytes?: number,
 ): Examined {
   const { ":path": path, ...others } = headers;
   const target = textOf(path);
   const head = headerText(others);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const inTarget = finders.kept.part("path", target, () =>
-    searched(finders, "path", Buffer.from(target), targetPieces(target)),
+    searched(finders, "path", Buffer.from(target), targetPieces(target), spareBytes),
   );
-  const searchHead = () => searched(finders, "headers", Buffer.from(head), headPieces(headers));
+  const searchHead = () => searched(finders, "headers", Buffer.from(head), headPieces(headers), spareBytes);
   // No value of a request holds a line end, so that its text says where each ends; what a greeting of TLS holds is anybody's choice.
   const isRequest = headers[":method"] !== undefined;
   const inHead = isRequest ? finders.kept.part("headers", head, searchHead) : searchHead();
   const parts = [inTarget, inHead];
   let plain = text;
   if (text.length > 0) {
-    const searchedBody = bodyPart(finders, headers, text);
+    const searchedBody = bodyPart(finders, headers, text, spareBytes);
     plain = searchedBody.plain;
     parts.push(searchedBody.part);
   }
@@ -89,22 +94,33 @@ export function examine(
   };
 }
 
-function bodyPart(finders: Finders, headers: IncomingHttpHeaders, raw: Buffer): { part: Part; plain: Buffer } {
+function bodyPart(
+  finders: Finders,
+  headers: IncomingHttpHeaders,
+  raw: Buffer,
+  spareBytes: number | undefined,
+): { part: Part; plain: Buffer } {
   const read = plainBody(headers["content-encoding"] ?? "", raw);
   const plain = read.status === "plain" ? read.bytes : raw;
-  const part = searched(finders, "body", plain, bodyPieces(textOf(headers["content-type"]), plain));
+  const part = searched(finders, "body", plain, bodyPieces(textOf(headers["content-type"]), plain), spareBytes);
   // What an encoding leaves room for beside its content: a comment, something after its end.
   const beside = plain === raw ? [] : finders.whole.search(raw);
   const faults = read.status === "unsearchable" ? [read.why, ...part.faults] : part.faults;
   return { part: { ...part, whole: [...part.whole, ...beside], faults }, plain };
 }
 
-function searched(finders: Finders, where: Part["where"], bytes: Buffer, pieces: readonly Piece[]): Part {
+function searched(
+  finders: Finders,
+  where: Part["where"],
+  bytes: Buffer,
+  pieces: readonly Piece[],
+  spareBytes?: number,
+): Part {
   const shape = shapeOf(bytes);
   const values = valuesOf(pieces);
-  const whole = finders.whole.inspect(bytes);
+  const whole = finders.whole.inspect(bytes, spareBytes);
   const joins = values.filter(({ isJoin }) => isJoin).flatMap(({ bytes }) => [bytes, BETWEEN]);
-  const joined = finders.joined.inspect(Buffer.concat(joins));
+  const joined = finders.joined.inspect(Buffer.concat(joins), spareBytes);
   const faults = [
     ...(whole.isWhole ? [] : [`more in the ${where} than can be decoded`]),
     ...(joined.isWhole ? [] : ["more in the parts than can be decoded"]),

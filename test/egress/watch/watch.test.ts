@@ -205,6 +205,18 @@ describe("a long body", () => {
     expect(seen(await send({ body: `${body} ${fake.value}` }))).toEqual([`body ${fake.id}`]);
   });
 
+  test("of few bytes that unpack to many is searched beside everything else, too, and to its end", async () => {
+    const { send } = watched();
+    const body = gzipSync(`${"%2541".repeat(800_000)} ${fake.value}`).toString("base64");
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const looked = await send({ body });
+    clearInterval(timer);
+    expect(body.length).toBeLessThan(32 * 1024);
+    expect(seen(looked)).toEqual([`body ${fake.id}`]);
+    expect(turns).toBeGreaterThan(3);
+  });
+
   test("of one sandbox does not keep another from its turn, and short ones wait for none", async () => {
     const { send } = watched();
     const order: string[] = [];
