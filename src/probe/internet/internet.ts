@@ -122,7 +122,7 @@ const PROXY_PORTS = [3128, 8888, 1080];
 
 function placesOf(network: SimulatedInternet, hasIpv6: boolean): Omit<Parameters<Sink["listen"]>[0], "isSigning"> {
   const tries = everyTry(network);
-  const tcp = tries.filter(({ way }) => way === "tcp" || way === "proxy").map(({ port }) => port);
+  const tcp = tries.filter(({ way }) => way === "tcp" || way === "proxy" || way === "socks").map(({ port }) => port);
   const udp = tries
     .filter(({ way }) => way === "udp" || way === "resolver")
     .filter(({ host }) => hasIpv6 || !host.includes(":"))

@@ -107,6 +107,7 @@ function arrivalsById(tries: Iterable<Try>, { network, before, after }: Evidence
 const PROTOCOLS: Readonly<Record<Try["way"], Arrival["protocol"] | "none">> = {
   tcp: "tcp",
   proxy: "tcp",
+  socks: "tcp",
   udp: "udp",
   name: "dns",
   resolver: "dns",

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -165,10 +166,15 @@ test("without a section of the request nothing is sent, and the rows say that no
 });
 
 test("nothing leads on from the sink's namespace: a listener of the machine hears nobody, on no address of it", async () => {
+  // Whoever looks around on this machine meanwhile connects to every listener, and says something else or nothing.
+  const mark = `from-${randomUUID()}`;
   const heard: string[] = [];
   const server = createServer((socket) => {
-    heard.push(String(socket.remoteAddress));
-    socket.destroy();
+    socket.on("error", () => undefined);
+    socket.setTimeout(5_000, () => socket.destroy());
+    socket.on("data", (said) => {
+      if (said.toString().includes(mark)) heard.push(String(socket.remoteAddress));
+    });
   });
   await new Promise<void>((resolve) => server.listen({ host: "::", port: 0 }, resolve));
   const { port } = server.address() as { port: number };
@@ -180,8 +186,14 @@ test("nothing leads on from the sink's namespace: a listener of the machine hear
       );
       for (const address of ["127.0.0.1", ...addresses.filter((one) => !one.includes(":"))])
         for (const pid of [sink, room.sandbox.pid])
-          await exec(["nsenter", `--net=/proc/${pid}/ns/net`, "busybox", "nc", "-w", "1", address, String(port)]);
-      expect(heard).toEqual([]);
+          await exec(["nsenter", `--net=/proc/${pid}/ns/net`, "busybox", "nc", "-w", "1", address, String(port)], {
+            stdin: mark,
+          });
+      // From the machine itself it is heard, so that hearing nothing says something.
+      const own = [...heard];
+      await exec(["busybox", "nc", "-w", "5", "127.0.0.1", String(port)], { stdin: mark });
+      await expect.poll(() => heard.length).toBeGreaterThan(0);
+      expect(own).toEqual([]);
       const { stdout } = await exec(["nsenter", `--net=/proc/${sink}/ns/net`, "ip", "-o", "link"]);
       expect(stdout.split("\n").map((line) => /^\d+: ([^:@]+)/.exec(line)?.[1])).toEqual(["lo", "wdsink", undefined]);
       expect(netnsOf(sink)).not.toBe(netnsOf(room.sandbox.pid));

@@ -41,6 +41,17 @@ test("what the settings allow goes through the proxy, and what they do not is re
     });
 });
 
+test("the same list holds for srt's other proxy, which carries any protocol", () => {
+  const through = ["egress-map:socks:allowed:allowed.example", "egress-map:socks:allowed:any.relay.example"];
+  expect(through.map(read)).toEqual(through.map((id) => `${id} reachable`));
+  for (const id of ["unlisted:443", "unlisted:22", "address:443", "metadata:80"])
+    expect(rows.get(`egress-map:socks:${id}`), id).toMatchObject({
+      verdict: "denied",
+      control: "control:sink",
+      detail: expect.stringMatching(/^refused by the proxy, \d+; nothing arrived$/),
+    });
+});
+
 test("an allowed host that serves what strangers put there is a relay, and only that one", () => {
   const relays = [...rows.values()].filter(({ id }) => id.startsWith("relay"));
   expect(relays.map(({ id, verdict }) => `${id} ${verdict}`)).toEqual(["relay:any.relay.example reachable"]);

@@ -3,16 +3,18 @@ import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type Conversation, converse } from "./converse.ts";
 import type { Proxy } from "./proxy.ts";
+import { converseBySocks } from "./socks.ts";
 import { proofOf, SINK_ADDRESS, type SimulatedInternet, type Tried, type Try, tokenOf } from "./try.ts";
 
 export type Attempting = {
   internet: SimulatedInternet;
   /** That the environment names, and that is not part of what carries the probe. */
   proxy: Proxy | undefined;
+  socks: Proxy | undefined;
 };
 
 /** Makes one attempt and is done within the owner's time, twice over for a name and four times for a proxy. Never rejects. */
-export async function attempt(one: Try, { internet, proxy }: Attempting): Promise<Tried> {
+export async function attempt(one: Try, { internet, proxy, socks }: Attempting): Promise<Tried> {
   const token = tokenOf(internet.nonce, one.id);
   const { timeoutMs, zone } = internet;
   switch (one.way) {
@@ -20,6 +22,8 @@ export async function attempt(one: Try, { internet, proxy }: Attempting): Promis
       return overTcp(one, token, timeoutMs);
     case "proxy":
       return overProxy(one, token, timeoutMs * PROXY_TIMES, proxy);
+    case "socks":
+      return overSocks(one, token, timeoutMs * PROXY_TIMES, socks);
     case "udp":
       return overUdp(one, token, timeoutMs);
     case "name":
@@ -74,6 +78,31 @@ async function overProxy(
     ...(inTunnel === undefined ? {} : { inTunnel }),
   });
   return toTried(talk, token, true);
+}
+
+async function overSocks(
+  { host, port }: Try,
+  token: string,
+  timeoutMs: number,
+  proxy: Proxy | undefined,
+): Promise<Tried> {
+  if (proxy === undefined) return { status: "unable", reason: "the environment names no SOCKS proxy" };
+  if (!proxy.isHere)
+    return { status: "unable", reason: "the proxy that the environment names is none of this sandbox" };
+  const talk = await converseBySocks({ proxy, host, port, timeoutMs, say: requestLine(`/${token}`, host) });
+  switch (talk.status) {
+    case "said":
+      return toTried(talk, token);
+    case "failed":
+      return { status: "refused", errno: talk.errno };
+    case "silent":
+      return talk;
+    case "refusal":
+      // RFC 1928, 6: 3 to 6 are of the way behind it, the others its own.
+      return talk.reply >= 3 && talk.reply <= 6
+        ? { status: "destination-error", code: talk.reply }
+        : { status: "refused-by-proxy", code: talk.reply };
+  }
 }
 
 function requestLine(path: string, host: string, headers = ""): string {

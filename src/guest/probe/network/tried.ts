@@ -2,7 +2,7 @@ import type { Context, Row, Seen } from "../probe.ts";
 import { absent, CONTROL, denied, notMeasured, reachable } from "../row.ts";
 import { attempt } from "./attempt.ts";
 import { parseNetDev } from "./network-interface.ts";
-import { proxyOf } from "./proxy.ts";
+import { proxyOf, socksProxyOf } from "./proxy.ts";
 import type { SimulatedInternet, Tried, Try } from "./try.ts";
 
 /**
@@ -14,15 +14,15 @@ export async function tryAll(
   internet: SimulatedInternet,
   context: Pick<Context, "environment" | "request">,
 ): Promise<ReadonlyMap<string, Tried>> {
-  const proxy = proxyOf(context);
+  const [proxy, socks] = [proxyOf(context), socksProxyOf(context)];
   const round = (which: readonly Try[], timeoutMs: number) =>
     Promise.all(
       which.map(
-        async (one) => [one.id, await attempt(one, { internet: { ...internet, timeoutMs }, proxy })] as const,
+        async (one) => [one.id, await attempt(one, { internet: { ...internet, timeoutMs }, proxy, socks })] as const,
       ),
     );
   const first = new Map(await round(tries, internet.timeoutMs));
-  const silent = tries.filter((one) => one.way !== "proxy" && isSilent(first.get(one.id)));
+  const silent = tries.filter((one) => one.way !== "proxy" && one.way !== "socks" && isSilent(first.get(one.id)));
   const second = await round(silent, Math.min(internet.timeoutMs * PATIENCE, PATIENCE_MS_MAX));
   return new Map([...first, ...second]);
 }

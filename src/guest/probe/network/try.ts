@@ -13,9 +13,9 @@ export type Try = {
   /**
    * `tcp` a connection, one line said, an answer awaited · `udp` a datagram · `name` a lookup by the sandbox's own resolver
    * · `resolver` one by a resolver that it was not given · `text` a lookup whose answer carries data back · `ping` an echo
-   * request · `proxy` as `tcp`, through the proxy that the environment names.
+   * request · `proxy` and `socks` as `tcp`, through the proxy of that kind that the environment names.
    */
-  way: "tcp" | "udp" | "name" | "resolver" | "text" | "ping" | "proxy";
+  way: "tcp" | "udp" | "name" | "resolver" | "text" | "ping" | "proxy" | "socks";
   /** An address in any form, or a name. Of `resolver` the server that is asked. */
   host: string;
   /** 0 where there is none. */

@@ -69,3 +69,44 @@ test("of a proxy a refusal, a destination that fails and a silence are kept apar
   expect(await through("502 Bad Gateway")).toEqual({ status: "destination-error", code: 502 });
   expect(await through("")).toEqual({ status: "silent" });
 });
+
+/** A SOCKS proxy that takes this method, and answers a request with this reply; in the tunnel it is the far end, too. */
+async function socksAt(method: number, reply: number, asked: string[] = []): Promise<Record<string, string>> {
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+    let step = 0;
+    socket.on("data", (chunk) => {
+      asked.push(chunk.toString("latin1"));
+      const isPassword = method === 2 && ++step === 2;
+      if (method !== 2 && step === 0) step = 2;
+      else if (method !== 2) step++;
+      if (asked.length === 1) return void socket.write(Buffer.from([5, method]));
+      if (isPassword) return void socket.write(Buffer.from([1, 0]));
+      if (step === 3) return void socket.write(Buffer.from([5, reply, 0, 1, 0, 0, 0, 0, 0, 0]));
+      socket.end(proofOf(TOKEN.exec(String(chunk))?.[0] ?? ""));
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+  return { ALL_PROXY: `socks5h://me:word@127.0.0.1:${(server.address() as { port: number }).port}` };
+}
+
+test("a SOCKS proxy's refusal, its failure to get there, its tunnel and its password are told apart", async () => {
+  const through = (environment: Record<string, string>, host = "outside.example") =>
+    tried(443, { way: "socks", host }, environment);
+  const asked: string[] = [];
+  expect(await through(await socksAt(0, 0, asked))).toEqual({ status: "answered" });
+  expect(asked[1]).toBe(`\u0005\u0001\u0000\u0003\u000foutside.example\u0001\u00bb`);
+  const withPassword: string[] = [];
+  expect(await through(await socksAt(2, 0, withPassword), "203.0.113.10")).toEqual({ status: "answered" });
+  expect(withPassword.slice(1, 3)).toEqual([
+    "\u0001\u0002me\u0004word",
+    "\u0005\u0001\u0000\u0001\u00cb\u0000\u0071\u000a\u0001\u00bb",
+  ]);
+  expect(await through(await socksAt(0, 2))).toEqual({ status: "refused-by-proxy", code: 2 });
+  expect(await through(await socksAt(0, 4))).toEqual({ status: "destination-error", code: 4 });
+  expect(await through(await socksAt(255, 0))).toEqual({ status: "refused-by-proxy", code: 255 });
+  expect(await through({})).toEqual({ status: "unable", reason: "the environment names no SOCKS proxy" });
+  expect(await through({ ALL_PROXY: "socks5://elsewhere.example:1080" })).toMatchObject({ status: "unable" });
+});
