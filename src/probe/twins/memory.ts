@@ -130,6 +130,8 @@ export const MEMORY: readonly Twin[] = [
       "trust-file-creatable:.claude/commands": "of the same directory",
       "trust-file-creatable:.claude/agents": "of the same directory",
       "trust-file-creatable:.claude/skills": "of the same directory",
+      "trust-file-creatable:.claude/hooks": "of the same directory",
+      "trust-file-creatable:.claude/rules": "of the same directory",
       "host-mount:.claude": "it comes from outside",
     },
     open: ["host-mount:.claude"],

@@ -3,7 +3,7 @@ import type { Check, Context, Row } from "../probe.ts";
 import { absent, CONTROL, denied, instance, isAbsence, mechanism, named, notMeasured, reachable } from "../row.ts";
 import { shownKey } from "./git-config.ts";
 import { type GitPlaces, gitPlaces } from "./git-places.ts";
-import { askMissing } from "./trust-file.ts";
+import { type Above, askMissing, directoriesAbove } from "./trust-file.ts";
 
 const SOURCE = "git-config(1), git-submodule(1), git-worktree(1); CVE-2025-59536 for the class";
 const ROWS_MAX = 100;
@@ -19,7 +19,8 @@ export const gitSettings: Check = {
   async run(context) {
     const places = await placesOf(context);
     if (places === undefined) return { rows: [unplacedRow("git-settings")] };
-    const rows = await Promise.all(places.obeyed.slice(0, ROWS_MAX).map((place) => askObeyed(context, place)));
+    const above = directoriesAbove(context);
+    const rows = await Promise.all(places.obeyed.slice(0, ROWS_MAX).map((place) => askObeyed(context, above, place)));
     if (rows.length === 0) rows.push(absent("git-settings", "other places that Git obeys", "its settings name none"));
     return { rows, ...shortness(places, places.obeyed.length > ROWS_MAX) };
   },
@@ -57,12 +58,12 @@ function shortness({ unread, isWhole }: GitPlaces, isCut: boolean): { fellShort?
   return reasons.length === 0 ? {} : { fellShort: reasons.join("; ") };
 }
 
-async function askObeyed(context: Context, { path, what }: GitPlaces["obeyed"][number]): Promise<Row> {
+async function askObeyed(context: Context, above: Above, { path, what }: GitPlaces["obeyed"][number]): Promise<Row> {
   const shown = showPath(context, path);
   const id = `git-settings:${instance(shown)}`;
   const subject = `${shown} (${what})`;
   const thing = await context.ground.stat(path);
-  if (thing.status === "refused") return askMissing(context, { id, subject, path });
+  if (thing.status === "refused") return askMissing(context, above, { id, subject, path });
   const writable = await context.ground.access(path, "write");
   if (writable.status === "refused") return denied(id, subject, CONTROL.write, mechanism(writable.errno), path);
   return reachable(id, subject, ["write"], "permissions and mount allow writing; nothing was written", path);

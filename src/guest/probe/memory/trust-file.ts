@@ -1,3 +1,4 @@
+import type { Asked } from "../ground.ts";
 import { askWritable, resolvePlace, unplaced } from "../paths.ts";
 import type { Check, Context, Row } from "../probe.ts";
 import { absent, CONTROL, denied, isAbsence, mechanism, named, reachable } from "../row.ts";
@@ -24,33 +25,38 @@ export const trustFileCreatable: Check = {
   misses: "As for trust-file; and a rule that looks at names and not at directories.",
   source: SOURCE,
   async run(context) {
-    return { rows: await Promise.all(PLACES.map(([place, what]) => askCreatable(context, place, what))) };
+    const above = directoriesAbove(context);
+    return { rows: await Promise.all(PLACES.map(([place, what]) => askCreatable(context, above, place, what))) };
   },
 };
 
 async function askExisting(context: Context, place: string, what: string): Promise<Row> {
   const path = resolvePlace(context, place);
   if (path === undefined) return unplaced("trust-file", place);
-  return askWritable(context, `trust-file:${named(place)}`, `${place} (${what})`, path);
+  const id = `trust-file:${named(place)}`;
+  const subject = `${place} (${what})`;
+  const thing = await context.ground.lstat(path);
+  if (thing.status === "refused" && isAbsence(thing.errno)) return absent(id, subject, `${thing.errno}: not there`);
+  return askWritable(context, id, subject, path);
 }
 
-async function askCreatable(context: Context, place: string, what: string): Promise<Row> {
+async function askCreatable(context: Context, above: Above, place: string, what: string): Promise<Row> {
   const path = resolvePlace(context, place);
   if (path === undefined) return unplaced("trust-file-creatable", place);
   const id = `trust-file-creatable:${named(place)}`;
-  return askMissing(context, { id, subject: `${place} (${what})`, path });
+  return askMissing(context, above, { id, subject: `${place} (${what})`, path });
 }
 
 /** Only for what is not there: could the nearest directory that is take it? */
 export async function askMissing(
   context: Context,
+  above: Above,
   { id, subject, path }: { id: string; subject: string; path: string },
 ): Promise<Row> {
   const thing = await context.ground.lstat(path);
   if (thing.status === "answered") return absent(id, subject, "there already");
   if (!isAbsence(thing.errno)) return denied(id, subject, CONTROL.write, mechanism(thing.errno), path);
-  const directory = await nearestDirectory(context, path);
-  const writable = await context.ground.access(directory, "write");
+  const writable = await above(path);
   if (writable.status === "refused") return denied(id, subject, CONTROL.write, mechanism(writable.errno), path);
   return reachable(
     id,
@@ -61,15 +67,24 @@ export async function askMissing(
   );
 }
 
-/** The nearest one above the path that is there; the root in the end. */
-async function nearestDirectory({ ground }: Context, path: string): Promise<string> {
-  let directory = parentOf(path);
-  while (directory !== "/") {
+/** May the nearest directory above a path that is there be written? The root in the end. */
+export type Above = (path: string) => Promise<Asked<true>>;
+
+/** Many places have one directory above them: each is asked once. */
+export function directoriesAbove({ ground }: Context): Above {
+  const nearest = new Map<string, Promise<Asked<true>>>();
+  const ask = async (directory: string): Promise<Asked<true>> => {
     const thing = await ground.stat(directory);
-    if (thing.status === "answered" || !isAbsence(thing.errno)) return directory;
-    directory = parentOf(directory);
-  }
-  return directory;
+    if (directory !== "/" && thing.status === "refused" && isAbsence(thing.errno)) return above(directory);
+    return ground.access(directory, "write");
+  };
+  const above: Above = (path) => {
+    const directory = parentOf(path);
+    const known = nearest.get(directory) ?? ask(directory);
+    nearest.set(directory, known);
+    return known;
+  };
+  return above;
 }
 
 function parentOf(path: string): string {
