@@ -2,6 +2,7 @@ import { type CheerioAPI, load } from "cheerio";
 import { type AnyNode, type Element, isCDATA, isComment, isTag, isText } from "domhandler";
 import type { Content, XmlElement } from "../../sources/source.ts";
 import { type Removed, visible } from "./invisible.ts";
+import { isUnshown } from "./unshown.ts";
 
 /** HTML as the text that a reader sees, and XML as a tree. cheerio parses; it runs nothing and fetches nothing. */
 
@@ -9,17 +10,6 @@ import { type Removed, visible } from "./invisible.ts";
 const NO_TEXT =
   "script,style,template,noscript,iframe,object,embed,applet,svg,math,canvas,audio,video,frame,frameset";
 const UNSHOWN = "[hidden],[aria-hidden=true],input[type=hidden],dialog:not([open]),datalist";
-const UNSHOWN_STYLES = [
-  /(?:^|;)display:none/,
-  /(?:^|;)visibility:(?:hidden|collapse)/,
-  /(?:^|;)opacity:0*(?:\.0+)?%?(?:;|!|$)/,
-  /(?:^|;)font(?:-size)?:0(?:\.0+)?(?:[a-z%]+)?(?:[;!/]|$)/,
-  /(?:^|;)(?:max-)?(?:width|height):0(?:\.0+)?(?:[a-z%]+)?(?:;|!|$)/,
-  /(?:^|;)(?:left|right|top|bottom|text-indent|margin-left|margin-top):-\d{3,}/,
-  /(?:^|;)clip(?:-path)?:(?:rect\(0|inset\((?:50|100)%)/,
-  /(?:^|;)transform:scale\(0\)/,
-  /(?:^|;)color:(?:transparent|rgba\([^)]*,0(?:\.0+)?\))/,
-];
 const BLOCKS = new Set(
   "address article aside blockquote body br dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol option p pre section summary table tbody td tfoot th thead tr ul".split(
     " ",
@@ -84,11 +74,7 @@ function take($: CheerioAPI, selector: string): number {
 function takeUnshown($: CheerioAPI): number {
   let taken = 0;
   for (const element of $("[style]").toArray()) {
-    const style = ($(element).attr("style") ?? "")
-      .toLowerCase()
-      .replace(/\/\*.*?\*\//gs, "")
-      .replace(/\s+/g, "");
-    if (!UNSHOWN_STYLES.some((unshown) => unshown.test(style))) continue;
+    if (!isUnshown($(element).attr("style") ?? "")) continue;
     if ($(element).closest("html").length === 0) continue;
     $(element).remove();
     taken++;
