@@ -117,6 +117,9 @@ export const MEMORY: readonly Twin[] = [
   obeyed("editor-tasks", ".vscode/tasks.json", "the editor's tasks can be written"),
   obeyedDirectory("pipeline", ".github/workflows", "CI workflows can be written"),
   obeyed("own-policy", ".devcontainer/devcontainer.json", "the next sandbox's own definition can be written"),
+  obeyed("image-recipe", "Dockerfile", "the recipe of the next image can be written"),
+  obeyed("tool-versions", "mise.toml", "the tools and tasks of the next shell can be written"),
+  obeyed("own-approval", "intended.yaml", "what the team takes on can be written by what it is held to"),
   obeyed("instructions", "~/.claude/CLAUDE.md", "the agent's standing instructions can be written"),
   {
     name: "settings-creatable",
