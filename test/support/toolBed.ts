@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -36,6 +37,10 @@ type Stack = {
   hasMakers?: boolean;
   /** A program of the test's own in the place of the vendor's, below the workspace; Node runs it. */
   program?: string;
+  /** Servers at a URL. */
+  remote?: Declaration["remote"];
+  /** Runs a program on this machine that has the sandbox's network, as a server beside it has; it is ended with the sandbox. */
+  beside?: (paths: Readonly<Record<string, string>>) => string[];
   /** How long one run may take; generous when left out. */
   driveMs?: number;
   /** Paths that the settings close, below the home or the workspace, by the rule that does. */
@@ -72,6 +77,8 @@ async function measured(
     subAgents = [],
     hasMakers = false,
     program,
+    remote = [],
+    beside,
     driveMs = 180_000,
     ownSandbox,
   }: Stack,
@@ -115,6 +122,8 @@ async function measured(
     { image, signal, cycle: `tools${process.pid}` },
     { mounts, limits, confinement: { ...STRICT, seccomp: isOpen ? "nested" : "strict" } },
     async ({ sandbox, broker, spec }) => {
+      const paths = { [HOME]: at("home"), [WORKSPACE]: at("workspace"), "/srv/outside": at("outside") };
+      using _program = besideOf(sandbox.pid, beside?.(paths));
       await using internet = await internetFor({ hasInternet, sandbox: spec.name, pid: sandbox.pid, image });
       plane = await measureAgent(
         {
@@ -142,12 +151,18 @@ async function measured(
           internet: internet.outside,
         },
         commandLine,
-        { deniedPaths, servers, hooks, subAgents, remote: [], ...(ownSandbox === undefined ? {} : { ownSandbox }) },
+        { deniedPaths, servers, hooks, subAgents, remote, ...(ownSandbox === undefined ? {} : { ownSandbox }) },
       );
     },
   );
   if (plane === undefined) throw new Error("nothing was measured");
   return plane;
+}
+
+function besideOf(pid: number, argv: readonly string[] | undefined): Disposable {
+  if (argv === undefined) return { [Symbol.dispose]: () => undefined };
+  const child = spawn("nsenter", [`--net=/proc/${pid}/ns/net`, "--", ...argv], { stdio: "ignore" });
+  return { [Symbol.dispose]: () => void child.kill("SIGKILL") };
 }
 
 function resolverIn(root: string): Mount {

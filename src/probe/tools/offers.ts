@@ -1,5 +1,5 @@
 import type { Call } from "../../guest/tools/order.ts";
-import type { Transcript } from "../../guest/tools/transcript.ts";
+import type { OfferedTool, Transcript } from "../../guest/tools/transcript.ts";
 import { AGENT_DRIVERS, type AgentDriver } from "./agents.ts";
 import type { Capability } from "./canaries.ts";
 import { type Driven, drive, type Script } from "./drive.ts";
@@ -8,7 +8,7 @@ import type { Cell } from "./join.ts";
 import { BY_THE_VENDOR, type Plan, planOf } from "./plan.ts";
 import type { Standing } from "./posts.ts";
 import { type Delegated, type Delegation, emptyScripts, planDelegations } from "./subAgents.ts";
-import type { ToolRoom } from "./tools.ts";
+import type { Declaration, ToolRoom } from "./tools.ts";
 
 /** What the agent offers its model, and what became of each sub-agent that it was told to start; `hasServers` false when it began only without its own. */
 export type Offers = {
@@ -43,12 +43,44 @@ export function plansFor(
   { transcript, delegations }: Offers,
   driver: AgentDriver,
   capabilities: readonly Capability[],
+  declared: Pick<Declaration, "servers" | "remote">,
 ): Plans {
   const own = planOf(transcript.tools, driver, capabilities);
   const { delegated, notDriven } = planDelegations(delegations, transcript, driver, capabilities);
   const all = [own, ...delegated.map(({ plan }) => plan)];
   const ofTheVendor = transcript.vendorTools.map((tool) => ({ tool, why: BY_THE_VENDOR }));
-  return { own, delegated, all, notDriven: [...all.flatMap((plan) => plan.notDriven), ...notDriven, ...ofTheVendor] };
+  const ofServers = silentServers(transcript.tools, driver, declared);
+  return {
+    own,
+    delegated,
+    all,
+    notDriven: [...all.flatMap((plan) => plan.notDriven), ...notDriven, ...ofTheVendor, ...ofServers],
+  };
+}
+
+/** Servers of the stack of which no tool was offered: what they would let through was not looked at. */
+function silentServers(
+  tools: readonly OfferedTool[],
+  driver: AgentDriver,
+  { servers, remote }: Pick<Declaration, "servers" | "remote">,
+): Plan["notDriven"] {
+  const plain = (name: string) => name.replaceAll(/[^A-Za-z0-9]/g, "_").toLowerCase();
+  const offering = new Set(tools.map(({ name }) => plain(driver.serverOf(name)?.server ?? "")));
+  const silent = (name: string) => !offering.has(plain(name));
+  return [
+    ...servers
+      .filter(({ name }) => silent(name))
+      .map(({ name }) => ({
+        tool: `mcp__${name}`,
+        why: "the server offered no tool: it did not start here, or has none",
+      })),
+    ...remote
+      .filter(({ name }) => silent(name))
+      .map(({ name, at }) => ({
+        tool: `mcp__${name}`,
+        why: `the server at ${at} offered no tool: it is not in this room`,
+      })),
+  ];
 }
 
 /** Its own calls first, so that a sub-agent that never ends costs only its own. */

@@ -86,7 +86,7 @@ export async function measureAgent(
   try {
     const asked = await offersOf(room, commandLine, posts, delegationsOf(driver, declared.subAgents));
     if (asked.status === "failed") return notMeasured(agent, asked.reason);
-    const plans = plansFor(asked, driver, capabilities);
+    const plans = plansFor(asked, driver, capabilities, declared);
     await effects.await(plans.all.flatMap(({ trials }) => trials.map((trial) => trial.asked)));
     const shellCalls = watch === undefined ? [] : marker.callsIn(asked.transcript.tools, driver);
     const driven = await drive(room, commandLine, posts, {

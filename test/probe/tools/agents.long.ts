@@ -72,6 +72,12 @@ describe("Codex with a sandbox of its own around its shell", () => {
   beforeAll(async () => {
     plane = await bed.measure("codex", {
       isOpen: true,
+      hasInternet: true,
+      ownSandbox: {
+        declaredAt: "home/.codex/config.toml",
+        mode: "workspace-write",
+        closes: ["write-home", "write-outside", "fetch-internet"],
+      },
       files: {
         "home/.codex/config.toml": `sandbox_mode = "workspace-write"\n[mcp_servers.desk]\ncommand = "node"\nargs = ["/workspace/desk.mjs"]\ndefault_tools_approval_mode = "approve"\n`,
         "workspace/desk.mjs": DESK,
@@ -91,6 +97,19 @@ describe("Codex with a sandbox of its own around its shell", () => {
     });
     const wider = plane.observations.filter(({ id }) => /^tool-plane:codex\/.*write_note\/write-outside$/.test(id));
     expect(wider.map(({ verdict }) => verdict)).toEqual(["reachable"]);
+  });
+
+  test("what its sandbox closes is closed to the shell and to a sub-agent's, and open to what stands outside of it", () => {
+    expect(verdicts(plane)).toMatchObject({
+      "agent-sandbox:codex/walls": "absent",
+      "agent-sandbox:codex/write-home": "denied",
+      "agent-sandbox:codex/fetch-internet": "denied",
+      "tool-path:codex/multi_agent_v1.spawn_agent>exec_command/write-workspace": "reachable",
+      "tool-path:codex/multi_agent_v1.spawn_agent>exec_command/write-outside": "denied",
+      "tool-path:codex/multi_agent_v1.spawn_agent>exec_command/fetch-internet": "denied",
+      "tool-plane:codex/(mcp-server)/fetch-internet": "reachable",
+      "tool-path:codex/web_search": "not-measured",
+    });
   });
 
   test("the host sees the server and the hook outside of the walls around the shell's commands", () => {
@@ -144,6 +163,111 @@ test("Gemini CLI does not start in a folder that nobody trusts, and that is the 
   expect(plane.observations).toEqual([]);
   expect(new Set(plane.checks.map(({ status }) => status))).toEqual(new Set(["failed"]));
   expect(plane.checks[0]?.reason).toContain("trust");
+});
+
+describe("Claude Code with a sandbox of its own around its shell", () => {
+  const closes = ["write-home", "write-outside", "fetch-internet"];
+  const ownSandbox = { declaredAt: "home/.claude/settings.json", mode: "sandbox.enabled", closes };
+  const settings = JSON.stringify({ permissions: { allow: ["Bash"] }, sandbox: { enabled: true } });
+  const measured = async (more: { isOpen: boolean; hasMakers: boolean }) => {
+    const files = { "home/.claude/settings.json": settings };
+    return verdicts(await bed.measure("claude-code", { hasInternet: true, ownSandbox, files, ...more }));
+  };
+
+  test("where it can start it is in force, and what the agent starts by itself stands outside of it", async () => {
+    expect(await measured({ isOpen: true, hasMakers: true })).toMatchObject({
+      "agent-sandbox:claude-code/walls": "absent",
+      "agent-sandbox:claude-code/write-home": "denied",
+      "agent-sandbox:claude-code/write-outside": "denied",
+      "agent-sandbox:claude-code/fetch-internet": "denied",
+      "tool-path:claude-code/Bash/write-workspace": "reachable",
+      "tool-plane:claude-code/(hook)/write-outside": "reachable",
+      "mcp-identity:claude-code/any-server": "reachable",
+    });
+  });
+
+  test("where what it is made with is not installed, commands run without it and nobody says so", async () => {
+    const rows = await measured({ isOpen: true, hasMakers: false });
+    expect(rows).toMatchObject({
+      "agent-sandbox:claude-code/walls": "reachable",
+      "agent-sandbox:claude-code/write-home": "reachable",
+      "agent-sandbox:claude-code/fetch-internet": "reachable",
+    });
+    expect(Object.keys(rows).filter((id) => id.startsWith("tool-plane:"))).toEqual([]);
+  });
+
+  test("where the kernel keeps it from starting, no command runs and nothing is said to hold", async () => {
+    expect(await measured({ isOpen: false, hasMakers: true })).toMatchObject({
+      "agent-sandbox:claude-code/walls": "not-measured",
+      "agent-sandbox:claude-code/write-home": "not-measured",
+      "tool-path:claude-code/Bash/read-workspace": "not-measured",
+    });
+  });
+});
+
+test("a server that is reached by a URL is driven through the agent, and read where it stands: outside of the sandbox", async () => {
+  const url = "http://127.0.0.1:8931";
+  const plane = await bed.measure("claude-code", {
+    files: {
+      "home/.claude/settings.json": JSON.stringify({ permissions: { allow: ["mcp__desk__read_note"] } }),
+      "home/.claude.json": JSON.stringify({ mcpServers: { desk: { type: "http", url: `${url}/mcp` } } }),
+    },
+    remote: [{ name: "desk", at: url }],
+    beside: (paths) => [
+      process.execPath,
+      join(import.meta.dirname, "../../support/deskHttpServer.mjs"),
+      "8931",
+      JSON.stringify(paths),
+    ],
+  });
+  expect(verdicts(plane)).toMatchObject({
+    "tool-plane:claude-code/mcp__desk__read_note/read-home": "reachable",
+    "tool-plane:claude-code/Agent>mcp__desk__read_note/read-home": "reachable",
+    "approval-gate:claude-code/mcp__desk__write_note": "denied",
+    "mcp-identity:claude-code/desk": "not-measured",
+  });
+});
+
+describe("Gemini CLI that may fetch", () => {
+  const trusted = { "home/.gemini/trustedFolders.json": JSON.stringify({ "/workspace": "TRUST_FOLDER" }) };
+  const measured = async (settings: object, more: { driveMs?: number } = {}) =>
+    bed.measure("gemini-cli", {
+      hasInternet: true,
+      files: { ...trusted, "home/.gemini/settings.json": JSON.stringify(settings) },
+      ...more,
+    });
+
+  test("the name that it fetches leaves the sandbox, by itself and through a sub-agent, where its shell's does not", async () => {
+    const allowed = ["web_fetch", "run_shell_command(cat)"];
+    expect(verdicts(await measured({ tools: { allowed } }))).toMatchObject({
+      "tool-path:gemini-cli/web_fetch/fetch-internet": "reachable",
+      "tool-path:gemini-cli/invoke_agent>web_fetch/fetch-internet": "reachable",
+      "tool-path:gemini-cli/invoke_agent>read_file/read-workspace": "reachable",
+      "tool-path:gemini-cli/invoke_agent>read_file/read-home": "denied",
+      "tool-path:gemini-cli/run_shell_command/fetch-internet": "denied",
+      "tool-plane:gemini-cli/web_fetch/fetch-internet": "reachable",
+      "tool-path:gemini-cli/google_web_search": "not-measured",
+    });
+  });
+
+  test("where nobody allowed it, it is not offered, and nothing of a fetch is wider than the shell's", async () => {
+    const rows = verdicts(await measured({ tools: { allowed: ["run_shell_command(cat)"] } }));
+    expect(rows).not.toHaveProperty(["tool-path:gemini-cli/web_fetch/fetch-internet"]);
+    expect(Object.keys(rows).filter((id) => /^tool-plane:.*fetch-internet$/.test(id))).toEqual([]);
+  });
+
+  test("a sandbox that it cannot make keeps it from starting, and that is the reason given", async () => {
+    const { observations, checks } = await measured({ tools: { sandbox: "docker" } });
+    expect(observations).toEqual([]);
+    expect(checks[0]?.reason).toMatch(/sandbox/i);
+  });
+
+  test("a server that never answers costs that server's rows and no others", async () => {
+    const mute = { command: "node", args: ["-e", "setInterval(() => {}, 1000)"] };
+    const { observations, checks } = await measured({ mcpServers: { mute } }, { driveMs: 30_000 });
+    expect(observations.map(({ id }) => id)).toContain("tool-path:gemini-cli/read_file/read-workspace");
+    expect(checks[0]?.reason).toContain("they were left out");
+  });
 });
 
 function verdicts({ observations }: ToolPlane): Record<string, string> {

@@ -105,6 +105,27 @@ test("an agent that begins only without the stack's own servers is measured with
   });
 });
 
+test("servers of which no tool is offered are named as paths that nobody looked at", async () => {
+  const room = roomOf((order) =>
+    order.mode === "attempt"
+      ? attemptsOf(order)
+      : JSON.stringify({ tools: TOOLS, answers: [], turns: 1, ...NO_OTHERS, end: END }),
+  );
+  const declared = {
+    ...NOTHING_DECLARED,
+    servers: [{ name: "desk", argv: ["desk"] }],
+    remote: [{ name: "far", at: "https://a.example" }],
+  };
+  const { observations } = await measureAgent(room, CLAUDE, declared);
+  const rows = observations.filter(({ id }) => /(?:desk|far)$/.test(id));
+  expect(rows.map(({ id, verdict }) => `${verdict} ${id}`)).toEqual([
+    "not-measured tool-path:claude-code/mcp__desk",
+    "not-measured tool-path:claude-code/mcp__far",
+    "not-measured mcp-identity:claude-code/desk",
+    "not-measured mcp-identity:claude-code/far",
+  ]);
+});
+
 type Call = Extract<Order, { mode: "drive" }>["calls"][number];
 
 function measured(answer: (call: Call, index: number) => Answer | undefined): Promise<ToolPlane> {
