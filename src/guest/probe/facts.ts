@@ -64,7 +64,7 @@ export async function gatherFacts(
     boundary,
     runtime: await nameRuntime(ground, boundary, environment),
     isLandlocked: isClosed,
-    silentMounts: await silentMounts(ground, mounts ?? []),
+    silentMounts: boundary === "gvisor" ? [] : await silentMounts(ground, mounts ?? []),
     hidesProcesses: (mounts ?? []).some((mount) => mount.path === "/proc" && HIDING.test(mount.superOptions)),
     status: statusMap,
     mounts,
