@@ -34,6 +34,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const start = (args: string[], input = "") =>
   spawnSync(process.execPath, [file, ...args], { encoding: "utf8", input, cwd: directory, env: { HOME: directory } });
 
+/** Comes with the engine that the tests install. */
+const RUNC = "runc";
 const WHERE = { cwd: "/work", isTerminal: false };
 
 test("flags say what is looked at and how it is shown; the root of everything is no workspace", () => {
@@ -104,7 +106,7 @@ test("in a container from scratch, read-only, of 128 MiB and 64 processes, for n
   copyFileSync(file, join(rootfs, "weakdoor-probe.mjs"));
   writeFileSync(join(directory, "config.json"), JSON.stringify(bundle(["/node", "/weakdoor-probe.mjs", "--json"])));
   const name = `wdalone${process.pid}`;
-  const ran = spawnSync("runc", ["--root", join(directory, "runc"), "run", "--bundle", directory, name], {
+  const ran = spawnSync(RUNC, ["--root", join(directory, "runc"), "run", "--bundle", directory, name], {
     encoding: "utf8",
     input: "",
   });
