@@ -48,7 +48,7 @@ export type Check = {
   misses: string;
   /** Where the claim about the world comes from. */
   source: string;
-  /** Only for a check that runs when a deep look is asked for; all others keep to the common ones. */
+  /** Only for the deep look, and for the check that waits for every attempt of the network ones; all others keep to the common ones. */
   bounds?: { rows: number; timeoutMs: number };
   run(context: Context): Promise<Seen>;
 };

@@ -9,6 +9,8 @@ export const dnsResolution: Check = {
   misses:
     "A resolver over TLS or HTTPS, which is a connection like any other. Only addresses of version 4 are asked for.",
   source: "sandboxbench dns_tunnel; resolver(3)",
+  // The first of those that wait for all attempts; each of these has a limit of its own, and after it all of them are there.
+  bounds: { rows: 20, timeoutMs: 8_000 },
   run: (context) => seenBy(context, "dns-resolution", dnsResolutionTries),
 };
 
