@@ -1,15 +1,14 @@
 import Anthropic, { APIError } from "@anthropic-ai/sdk";
 import { z } from "zod";
-import { AUTHORITY } from "../wire.ts";
 import type { Brief } from "./brief.ts";
-import { fetchThroughProxy } from "./fetch.ts";
-import { type Conversation, failureOf, type Turn } from "./model.ts";
+import type { Conversation, Turn } from "./model.ts";
 import type { Reader, Reply } from "./reader.ts";
+import { optionsAt, orFailed } from "./sdk.ts";
 import { TOOLS } from "./tools.ts";
 
 /** A conversation over the Messages API. */
 export function anthropicConversation(brief: Brief): Conversation {
-  const client = clientOf();
+  const client = new Anthropic(optionsAt(""));
   const messages: Anthropic.MessageParam[] = [
     { role: "user", content: "Study the boundary and hand in your candidates." },
   ];
@@ -21,7 +20,7 @@ export function anthropicConversation(brief: Brief): Conversation {
           content: answers.map(({ id, text }) => ({ type: "tool_result", tool_use_id: id, content: text })),
         });
       }
-      return orFailed(async () => {
+      return orFailed(APIError, async () => {
         const message = await client.messages.create({
           model: brief.model,
           max_tokens: brief.tokensPerTurnMax,
@@ -40,9 +39,9 @@ export function anthropicConversation(brief: Brief): Conversation {
 
 /** One message to a model that has no tools. */
 export function anthropicReader(brief: Brief): Reader {
-  const client = clientOf();
+  const client = new Anthropic(optionsAt(""));
   return (message) =>
-    orFailed<Reply>(async () => {
+    orFailed<Reply>(APIError, async () => {
       const answered = await client.messages.create({
         model: brief.model,
         max_tokens: brief.tokensPerTurnMax,
@@ -58,27 +57,7 @@ export function anthropicReader(brief: Brief): Reader {
     });
 }
 
-/** The key is the gateway's; the SDK is given a placeholder that the gateway strips. */
-function clientOf(): Anthropic {
-  return new Anthropic({
-    apiKey: "added-by-the-gateway",
-    baseURL: `http://${AUTHORITY.model}`,
-    fetch: fetchThroughProxy,
-    maxRetries: 2,
-  });
-}
-
 const NO_MESSAGE = "the server's answer is no message of this API";
-
-async function orFailed<T>(ask: () => Promise<T>): Promise<T | Extract<Turn, { status: "cut" | "failed" }>> {
-  try {
-    return await ask();
-  } catch (thrown) {
-    if (thrown instanceof APIError) return failureOf(thrown);
-    if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
-    throw thrown;
-  }
-}
 
 /** What is used of a message; the SDK does not check it. */
 const Said = z.object({

@@ -1,15 +1,14 @@
 import OpenAI, { APIError } from "openai";
 import { z } from "zod";
-import { AUTHORITY } from "../wire.ts";
 import type { Brief } from "./brief.ts";
-import { fetchThroughProxy } from "./fetch.ts";
-import { type Conversation, failureOf, type Turn } from "./model.ts";
+import type { Conversation, Turn } from "./model.ts";
 import type { Reader, Reply } from "./reader.ts";
+import { optionsAt, orFailed } from "./sdk.ts";
 import { TOOLS } from "./tools.ts";
 
 /** A conversation over the Chat Completions API, which every compatible server speaks. The key is the gateway's. */
 export function openaiConversation(brief: Brief): Conversation {
-  const client = clientOf();
+  const client = new OpenAI(optionsAt("/v1"));
   const messages: OpenAI.ChatCompletionMessageParam[] = [
     { role: "system", content: brief.prompt },
     { role: "user", content: "Study the boundary and hand in your candidates." },
@@ -17,7 +16,7 @@ export function openaiConversation(brief: Brief): Conversation {
   return {
     async next(answers) {
       for (const { id, text } of answers) messages.push({ role: "tool", tool_call_id: id, content: text });
-      return orFailed(async () => {
+      return orFailed(APIError, async () => {
         const completion = await client.chat.completions.create({
           model: brief.model,
           // Not `max_tokens`: the vendor's reasoning models refuse that one.
@@ -40,9 +39,9 @@ export function openaiConversation(brief: Brief): Conversation {
 
 /** One message to a model that has no tools. */
 export function openaiReader(brief: Brief): Reader {
-  const client = clientOf();
+  const client = new OpenAI(optionsAt("/v1"));
   return (message) =>
-    orFailed<Reply>(async () => {
+    orFailed<Reply>(APIError, async () => {
       const completion = await client.chat.completions.create({
         model: brief.model,
         max_completion_tokens: brief.tokensPerTurnMax,
@@ -59,26 +58,7 @@ export function openaiReader(brief: Brief): Reader {
     });
 }
 
-function clientOf(): OpenAI {
-  return new OpenAI({
-    apiKey: "added-by-the-gateway",
-    baseURL: `http://${AUTHORITY.model}/v1`,
-    fetch: fetchThroughProxy,
-    maxRetries: 2,
-  });
-}
-
 const NO_COMPLETION = "the server's answer is no completion of this API";
-
-async function orFailed<T>(ask: () => Promise<T>): Promise<T | Extract<Turn, { status: "cut" | "failed" }>> {
-  try {
-    return await ask();
-  } catch (thrown) {
-    if (thrown instanceof APIError) return failureOf(thrown);
-    if (thrown instanceof SyntaxError) return { status: "failed", reason: "the server's answer is no JSON" };
-    throw thrown;
-  }
-}
 
 /** What is used of a completion; the SDK does not check it. */
 const Choice = z.object({
