@@ -58,6 +58,10 @@ lab:
 research:
   mode: scripted
 
+# The agents' own command lines are driven by a script where they are installed; these two lines name another place.
+# probe:
+#   agentDirectories: [tools/node_modules]
+
 # Where your team writes down what the sandbox may reach, and why; weakdoor probe --propose FILE drafts it from the last cycle.
 # intended: intended.yaml
 
