@@ -25,6 +25,9 @@ function credential(name: string, place: string, check: string, weak: string): T
     given: (stage) => bound(HOME, stage.tree()),
     weaken: (stage) => bound(HOME, stage.tree({ [place]: MADE_UP })),
     flips: [`${check}:~/${place}`],
+    ...(check === "agent-credential-file"
+      ? { alongside: { "memory-store:*": "the agent's memory lies in the same directory" } }
+      : {}),
     open: [`host-mount:${HOME}`],
   };
 }
