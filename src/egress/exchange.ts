@@ -13,4 +13,6 @@ export type Exchange = Duplex & {
   readonly closed: boolean;
   /** Has it said with its headers that nothing follows them? */
   readonly endAfterHeaders?: boolean;
+  /** Of HTTP/2, once it is closed: why. */
+  readonly rstCode?: number | undefined;
 };

@@ -69,7 +69,9 @@ async function sendWhole(
     if (stream.writableFinished || stream.destroyed) return resolve();
     stream.once("finish", resolve).once("close", resolve);
   });
-  const isThrough = stream.writableFinished;
+  // A guest that has all of it closes its stream in order, sometimes before the last write is told to be through.
+  const isThrough =
+    stream.writableFinished || (stream.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR);
   // Lets go of a guest that would go on sending its body.
   if (stream.endAfterHeaders !== true) stream.close(constants.NGHTTP2_NO_ERROR);
   return {
