@@ -9,7 +9,7 @@ import type { Answer, Conversation, OfferedTool, Transcript } from "./transcript
 
 const DIALECTS: Readonly<Record<Protocol, Dialect>> = { anthropic, openai, gemini };
 
-export type Script = { calls: readonly Call[]; subs: readonly SubScript[] };
+type Script = { calls: readonly Call[]; subs: readonly SubScript[] };
 
 export type Endpoint = AsyncDisposable & { url: string; seen(): Omit<Transcript, "end"> };
 

@@ -30,7 +30,7 @@ const OfferedTool = z.strictObject({
 });
 export type OfferedTool = z.infer<typeof OfferedTool>;
 
-export const Conversation = z.strictObject({
+const Conversation = z.strictObject({
   /** Of the agent's last request that offered any. */
   tools: z.array(OfferedTool).max(400),
   /** In the order of the calls; shorter when the agent ended before. */

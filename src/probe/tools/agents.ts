@@ -27,7 +27,7 @@ export type AgentDriver = {
 };
 
 /** How it is told to have another agent do something. */
-export type SubAgents = {
+type SubAgents = {
   tool: string;
   /** The kind that every installation has. */
   general: string;

@@ -11,7 +11,7 @@ import { type Delegated, type Delegation, emptyScripts, planDelegations } from "
 import type { Declaration, ToolRoom } from "./tools.ts";
 
 /** What the agent offers its model, and what became of each sub-agent that it was told to start; `hasServers` false when it began only without its own. */
-export type Offers = {
+type Offers = {
   status: "offered";
   transcript: Transcript;
   delegations: readonly Delegation[];
