@@ -51,7 +51,7 @@ async function outside(request: Flowing, decision: Verdict<"allow" | "tunnel">, 
   if (decision.verdict === "tunnel") {
     return parts.tunnel.open(decision.rule, {
       flow,
-      signal: leaving.signal,
+      leaving,
       ring: ringOf(request, parts),
       watch: parts.watch.tunnel(guest.name),
       carry,

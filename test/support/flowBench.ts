@@ -166,6 +166,7 @@ export async function flowBench(options: FlowBenchOptions): Promise<FlowBench> {
       policyHash = `p ${ids.join(" ")}`;
     },
     log: () => {
+      record.flush();
       const text = readFileSync(path, "utf8").trimEnd();
       return text === "" ? [] : text.split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
     },

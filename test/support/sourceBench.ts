@@ -93,6 +93,7 @@ export function sourceBench(options: {
   const told: FromGateway[] = [];
   const heard: SourceAsked[] = [];
   let flows = 0;
+  const record = startRecord(logPath, { cycle: "c" }, clock);
   const desk = sourceDesk({
     sources: options.sources,
     directory: desks,
@@ -111,7 +112,7 @@ export function sourceBench(options: {
         ownAddresses: () => new Set(),
       },
       certificates: options.certificates ?? [],
-      record: startRecord(logPath, { cycle: "c" }, clock),
+      record,
       pace: pace(clock, options.waitMsMax),
       clock,
       nextFlow: () => flows++,
@@ -139,11 +140,13 @@ export function sourceBench(options: {
     heard,
     ask: async (body, signal) => wordsOf(await request("POST", "/v1/fetch", body, signal)),
     list: async () => JSON.parse(wordsOf(await request("GET", "/v1/sources", "")).text),
-    log: () =>
-      readFileSync(logPath, "utf8")
+    log: () => {
+      record.flush();
+      return readFileSync(logPath, "utf8")
         .split("\n")
         .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    },
     files: () =>
       readdirSync(desks, { recursive: true, encoding: "utf8" }).filter((name) =>
         statSync(join(desks, name)).isFile(),

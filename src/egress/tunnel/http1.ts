@@ -13,16 +13,23 @@ export type Form = { fault?: FormFault | undefined; upgrade?: Upgrade | undefine
 const OPTIONS = { maxHeaderSize: 16 * 1024, keepAliveTimeout: 0, requireHostHeader: false };
 const HEADERS_MAX = 100;
 
-/**
- * Serves HTTP/1.1 on one connection. What the parser refuses is answered with 400 and the end of the connection, and told to
- * `onMalformed`. A request that asks for a WebSocket comes with all that follows it on the connection; one that asks for
- * anything else comes as any other does, and says so in its form.
- */
-export function serveHttp1(socket: Duplex, onRequest: OnRequest, onMalformed: () => void): void {
+/** One for all connections: a server of its own costs a connection 60 KB. */
+export type Http1Server = {
+  /**
+   * Serves HTTP/1.1 on one connection. What the parser refuses is answered with 400 and the end of the connection, and told to
+   * `onMalformed`. A request that asks for a WebSocket comes with all that follows it on the connection; one that asks for
+   * anything else comes as any other does, and says so in its form.
+   */
+  serve(socket: Duplex, onRequest: OnRequest, onMalformed: () => void): void;
+};
+
+export function http1Server(): Http1Server {
+  const handlers = new WeakMap<Duplex, { onRequest: OnRequest; onMalformed: () => void }>();
   const take = (request: IncomingMessage, exchange: Exchange, upgrade?: Upgrade) => {
     const { method = "", url = "", headers } = request;
     const pseudo = { ":method": method, ":scheme": "https", ":authority": headers.host, ":path": url };
-    onRequest(exchange, { ...headers, ...pseudo }, { fault: formFaultOf(request), upgrade });
+    const form = { fault: formFaultOf(request), upgrade };
+    handlers.get(request.socket)?.onRequest(exchange, { ...headers, ...pseudo }, form);
   };
   const options = { ...OPTIONS, shouldUpgradeCallback: isUpgrade };
   const server = createServer(options, (request, response) => take(request, new Http1Exchange(request, response)));
@@ -31,7 +38,7 @@ export function serveHttp1(socket: Duplex, onRequest: OnRequest, onMalformed: ()
   server.on("checkExpectation", (request, response) => take(request, new Http1Exchange(request, response)));
   server.maxHeadersCount = HEADERS_MAX;
   const refuse = (_: unknown, peer: Duplex) => {
-    onMalformed();
+    handlers.get(peer)?.onMalformed();
     const { status, sentence } = answerFor("inner-malformed");
     if (!peer.writable) return void peer.destroy();
     peer.end(
@@ -41,8 +48,12 @@ export function serveHttp1(socket: Duplex, onRequest: OnRequest, onMalformed: ()
     );
   };
   server.on("clientError", refuse).on("connect", refuse);
-  socket.once("close", () => server.close());
-  server.emit("connection", socket);
+  return {
+    serve(socket, onRequest, onMalformed) {
+      handlers.set(socket, { onRequest, onMalformed });
+      server.emit("connection", socket);
+    },
+  };
 }
 
 function isUpgrade({ method = "", rawHeaders }: IncomingMessage): boolean {

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { createServer, type TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
 import { type ChannelEnd, serveChannel } from "../../sandbox/channel.ts";
 import type { Exchange } from "../exchange.ts";
 import type { TunnelFault } from "../reasons.ts";
 import type { Sent } from "../send.ts";
 import type { CertificateAuthority } from "./authority.ts";
-import { type Form, serveHttp1 } from "./http1.ts";
+import type { Form, Http1Server } from "./http1.ts";
 import type { Inner, TunnelLimits, TunnelRequest } from "./tunnel.ts";
 
 export type TerminateParts = {
@@ -13,13 +13,14 @@ export type TerminateParts = {
   inner: Omit<Inner, "form" | "upgrade">;
   request: Pick<TunnelRequest, "serve">;
   limits: TunnelLimits;
+  http1: Http1Server;
 };
 
 /** A tunnel is one client of one host: it needs less than a whole sandbox does. */
 const HTTP2_LIMITS = { streamsMax: 100, memoryMiBMax: 16, windowBytes: 1024 * 1024, isConnectExtended: true };
 
-/** RFC 7301, 3.1. As bytes: from names Node makes a buffer of the shared pool for each server, which keeps 64 KiB alive. */
-const PROTOCOLS = new TextEncoder().encode("\u0002h2\u0008http/1.1");
+/** RFC 7301, 3.1. In this form, because of any other Node makes a buffer of the shared pool for each socket, which keeps 64 KiB alive. */
+const PROTOCOLS = new DataView(new TextEncoder().encode("\u0002h2\u0008http/1.1").buffer);
 
 /**
  * Ends the guest's TLS under a certificate of this cycle's, and serves what comes out, HTTP/2 or HTTP/1.1 as the client
@@ -27,8 +28,7 @@ const PROTOCOLS = new TextEncoder().encode("\u0002h2\u0008http/1.1");
  * counted with those requests.
  */
 export async function terminate(stream: Exchange, parts: TerminateParts): Promise<Sent> {
-  const { authority, inner, request, limits } = parts;
-  const context = await authority.contextFor(inner.place.host);
+  const { authority, inner, request, limits, http1 } = parts;
   const over = Promise.withResolvers<void>();
   const pending = new Set<Promise<void>>();
   let fault: TunnelFault | undefined;
@@ -54,21 +54,26 @@ export async function terminate(stream: Exchange, parts: TerminateParts): Promis
       if (pending.size === 0 && !stream.destroyed) wait();
     }, over.reject);
   };
-  const server = createServer({
-    SNICallback: (_, done) => done(null, context),
+  // No server of TLS: each would hold a context of its own, and the greeting has named the one host that this is for.
+  const socket = new TLSSocket(stream, {
+    isServer: true,
+    secureContext: await authority.contextFor(inner.place.host),
     ALPNProtocols: PROTOCOLS,
-    handshakeTimeout: limits.greetingMs,
   });
-  server.once("tlsClientError", () => end("tls-failed"));
-  server.once("secureConnection", (socket: TLSSocket) => {
-    socket.on("error", () => end());
-    socket.once("close", () => end());
-    stream.once("close", () => socket.destroy());
-    if (socket.alpnProtocol !== "h2") return serveHttp1(socket, serve, () => (fault ??= "inner-malformed"));
+  const late = setTimeout(() => end("tls-failed"), limits.greetingMs);
+  let isSecure = false;
+  socket.once("secure", () => {
+    isSecure = true;
+    clearTimeout(late);
+    // As a server of TLS says it of its sockets: a session of HTTP/2 begins only then.
+    Object.assign(socket, { secureConnecting: false });
+    if (socket.alpnProtocol !== "h2") return http1.serve(socket, serve, () => (fault ??= "inner-malformed"));
     session = serveChannel(socket, serve, HTTP2_LIMITS).closed;
   });
+  socket.on("error", () => end(isSecure ? undefined : "tls-failed"));
+  socket.once("close", () => end(isSecure || stream.destroyed ? undefined : "tls-failed"));
+  stream.once("close", () => socket.destroy());
   stream.once("close", () => end());
-  server.emit("connection", stream);
   try {
     await over.promise;
     await Promise.all(pending);
@@ -77,6 +82,7 @@ export async function terminate(stream: Exchange, parts: TerminateParts): Promis
   } finally {
     clearTimeout(idle);
     clearTimeout(last);
+    clearTimeout(late);
   }
   const closedBy = fault === undefined ? "guest" : "gateway";
   return { code: 200, bytesUp: 0, bytesDown: 0, closedBy, reason: fault ?? null };

@@ -7,6 +7,7 @@ import { type Answer, refuse } from "../answer.ts";
 import type { Place } from "../decide.ts";
 import type { Exchange } from "../exchange.ts";
 import type { FormFault, Upgrade } from "../form.ts";
+import type { Leaving } from "../leaving.ts";
 import type { TunnelFault } from "../reasons.ts";
 import { type Greeted, NOT_GREETED } from "../record.ts";
 import { type Vetted, type Vetting, vet } from "../resolver.ts";
@@ -14,6 +15,7 @@ import type { Carry, Sent } from "../send.ts";
 import type { Hit, TunnelWatch } from "../watch/watch.ts";
 import type { AuthorityAtHand } from "./authority.ts";
 import { type ClientHello, helloFaultOf } from "./clientHello.ts";
+import { http1Server } from "./http1.ts";
 import { type Greeting, peekGreeting } from "./peek.ts";
 import { splice } from "./splice.ts";
 import { terminate } from "./terminate.ts";
@@ -32,8 +34,7 @@ export type TunnelDesk = { open(rule: Rule, request: TunnelRequest): Promise<Ans
 export type TunnelRequest = {
   /** Number of the flow that opened it. */
   flow: number;
-  /** Aborts when the guest has left. */
-  signal: AbortSignal;
+  leaving: Pick<Leaving, "onGone">;
   /** Asked before each chunk of a splice: what is in a terminated tunnel is asked about where it is served. */
   carry: Carry;
   /** Fakes were seen in what passes: the tunnel is cut, and this tells who must know. */
@@ -77,6 +78,7 @@ const CONNECT_MS = 10_000;
 
 export function tunnelDesk(parts: TunnelParts): TunnelDesk {
   const limits = { ...TUNNEL_LIMITS, ...parts.limits };
+  const http1 = http1Server();
   const desk = (rule: Rule, request: TunnelRequest): Host => ({
     rule,
     limits,
@@ -97,11 +99,11 @@ export function tunnelDesk(parts: TunnelParts): TunnelDesk {
         const inner = { place: { host: rule.host, port: rule.port }, flow: request.flow, vetted };
         const run = (stream: Exchange) =>
           greeted(stream, desk(rule, request), (said) => {
-            return terminate(stream, { authority, inner: { ...inner, greeted: said }, request, limits });
+            return terminate(stream, { authority, inner: { ...inner, greeted: said }, request, limits, http1 });
           });
         return { status: "tunnel", trail, run };
       }
-      const connected = await connectTo(vetted.address, rule.port, request.signal);
+      const connected = await connectTo(vetted.address, rule.port, request.leaving);
       const reached = { ...trail, dialed: vetted.address };
       if (connected.status === "failed") {
         return { ...refuse("upstream-unreachable", reached), detail: connected.detail };
@@ -170,16 +172,15 @@ function alertOf(fault: TunnelFault | "fake-credential"): Buffer {
 
 type Connected = { status: "connected"; socket: Socket } | { status: "failed"; detail: string };
 
-function connectTo(host: string, port: number, signal: AbortSignal): Promise<Connected> {
+function connectTo(host: string, port: number, leaving: Pick<Leaving, "onGone">): Promise<Connected> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
     const late = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_MS);
-    const onAbort = () => socket.destroy(new Error("nobody waits for it any more"));
-    signal.addEventListener("abort", onAbort, { once: true });
+    const stay = leaving.onGone(() => socket.destroy(new Error("nobody waits for it any more")));
     // From then on it ends with the tunnel, which may have a last word to deliver when the guest has left.
     const settle = () => {
       clearTimeout(late);
-      signal.removeEventListener("abort", onAbort);
+      stay();
     };
     socket.once("close", settle);
     socket.once("connect", () => {

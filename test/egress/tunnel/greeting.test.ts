@@ -14,6 +14,7 @@ import { clientHello } from "../../support/clientHello.ts";
 import { fakeShim } from "../../support/fakeShim.ts";
 import { flowBench, neverResolved } from "../../support/flowBench.ts";
 import { socketPair } from "../../support/socketPair.ts";
+import { staying } from "../../support/staying.ts";
 import { http1In, type OpenTunnel, openTunnel, tlsIn } from "../../support/tunnel.ts";
 import { HOST, type TunnelBed, tunnelBed } from "../../support/tunnelBed.ts";
 
@@ -86,7 +87,7 @@ describe("CONNECT", () => {
     const served = serveChannel(outside, (stream) => {
       const request = {
         flow: 3,
-        signal: new AbortController().signal,
+        leaving: staying,
         ring: () => undefined,
         watch: openWatch().tunnel("wd-lab"),
         carry: passes,

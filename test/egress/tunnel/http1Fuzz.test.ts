@@ -1,7 +1,7 @@
 import { duplexPair } from "node:stream";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { serveHttp1 } from "../../../src/egress/tunnel/http1.ts";
+import { http1Server } from "../../../src/egress/tunnel/http1.ts";
 import { type ReadRequest, readHttp1 } from "../../support/http1Reader.ts";
 
 const CASES = 4_000;
@@ -111,7 +111,7 @@ async function handedUp(bytes: string): Promise<Handed[]> {
   let events = 0;
   client.on("error", () => undefined).on("data", () => events++);
   server.on("error", () => undefined);
-  serveHttp1(
+  http1Server().serve(
     server,
     (exchange, headers, { fault, upgrade }) => {
       events++;

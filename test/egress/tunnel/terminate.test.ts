@@ -279,7 +279,8 @@ describe("what goes through a terminated tunnel is bounded and searched like eve
     );
     await closed;
     clearInterval(talk);
-    await expect.poll(() => the.bench.log().map(({ reason }) => reason)).toContain("tunnel-too-long");
+    const reasons = () => the.bench.log().map(({ reason }) => reason);
+    await expect.poll(reasons, { timeout: 20_000 }).toContain("tunnel-too-long");
   });
 
   test("a guest that leaves in the middle takes its request, its tunnel and nothing else with it", async () => {

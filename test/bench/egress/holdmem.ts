@@ -1,0 +1,13 @@
+import { readFileSync } from "node:fs";
+import { raceBed } from "./bed.ts";
+import { certificateOf, gatewayIn, giveChannel } from "./ours.ts";
+await using bed = await raceBed();
+const { directory, origin, load } = bed.ground("h");
+const gateway = await gatewayIn(directory, origin.cert);
+const certificate = await certificateOf(gateway);
+for (let i = 0; i < 3; i++) await giveChannel(gateway, `wd-bench-${i}`, load);
+await bed.ask({ kind: "hold", mode: (process.argv[2] ?? "terminated") as any, tunnels: 500, certificate });
+console.log(readFileSync(`/proc/${gateway.pid}/status`, "utf8").match(/VmRSS.*/)![0]);
+await new Promise((r) => setTimeout(r, Number(process.argv[3] ?? 0)));
+console.log(readFileSync(`/proc/${gateway.pid}/status`, "utf8").match(/VmRSS.*/)![0]);
+await gateway.cut("x");
