@@ -49,9 +49,16 @@ const LINE: OpenLine = {
 function logOf(cycle: string): string {
   const path = egressLogPath(state, cycle);
   const record = startRecord(path, { cycle }, systemClock);
-  record.open(LINE);
-  record.open({ ...LINE, flow: 1, authority: "api.osv.dev", verdict: "allow", reason: "rule", rule: "osv-query" });
-  record.open({
+  void record.open(LINE);
+  void record.open({
+    ...LINE,
+    flow: 1,
+    authority: "api.osv.dev",
+    verdict: "allow",
+    reason: "rule",
+    rule: "osv-query",
+  });
+  void record.open({
     ...LINE,
     flow: 2,
     method: "CONNECT",
@@ -137,7 +144,7 @@ test.each([
 test("show tells what was turned away unread and which lists held, and with --json every field of every line", async () => {
   const path = egressLogPath(state, "c2");
   const record = startRecord(path, { cycle: "c2" }, systemClock);
-  record.open(LINE);
+  void record.open(LINE);
   const note = { policyHash: "p", sandbox: LINE.sandbox, reason: "too-many-requests", times: 7 };
   record.close({ event: "capped", ...note });
   record.close({ event: "policy", policyHash: "p", status: "kept", reason: "a key is misspelt" });
