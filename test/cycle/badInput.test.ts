@@ -273,5 +273,5 @@ describe("on a full disk", () => {
     const after = await weakdoor("run", ...stack.args);
     expect(after.code, after.err).toBeLessThan(20);
     expect((await weakdoor("log", "verify", "--state", stack.state)).code).toBe(0);
-  });
+  }, 180_000);
 });

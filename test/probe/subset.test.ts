@@ -43,6 +43,19 @@ test("a check that failed in the lab shows nothing, so the answer is not_run", (
   expect(labWithinTarget(lab, report("target", [row("a:x", "denied")]), [])).toMatchObject({ status: "not_run" });
 });
 
+test("a check that failed in the target shows nothing, and is not said to be the lab's fault", () => {
+  const checks = [
+    { check: "a", category: "filesystem", from: "target", status: "failed", reason: "no time" } as const,
+  ];
+  const target = report("target", [row("a", "not-measured"), row("b", "denied")], { checks });
+  expect(labWithinTarget(report("lab", [row("a:x", "reachable")]), target, [])).toEqual({
+    status: "not_run",
+    reason: "the target was not measured by a",
+  });
+  const lab = report("lab", [row("a:x", "reachable"), row("b", "reachable")]);
+  expect(labWithinTarget(lab, target, [])).toMatchObject({ status: "refuted", rows: [{ id: "a:x" }, { id: "b" }] });
+});
+
 test("a check that the lab never planned shows nothing either", () => {
   const lab = report("lab", [row("b", "absent")]);
   expect(labWithinTarget(lab, report("target", [row("a", "absent"), row("b", "absent")]), [])).toMatchObject({

@@ -5,9 +5,7 @@
 export const CORE = [
   "the guest says hello",
   "what is written to a writable mount",
-  "there is no interface but lo",
   "system calls a guest has no use for",
-  "more memory than it was given",
   "kill ends everything inside",
   "the death of the process that made it",
 ];
