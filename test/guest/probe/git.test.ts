@@ -131,12 +131,12 @@ test("a program counts by the file that names it and by what it runs, one row a 
 });
 
 test("includes are followed, from the home too, however they are conditioned, and around a circle once", async () => {
-  put("home/.gitconfig", '[include]\npath = more\n[includeIf "gitdir:~/work/"]\npath = ~/work.cfg\n');
+  put("home/.gitconfig", '[include]\npath = more\n[includeIf "gitdir:~/day/"]\npath = ~/day.cfg\n');
   put("home/more", "[include]\npath = .gitconfig\n[core]\nsshCommand = ./ssh.sh\n");
-  put("home/work.cfg", "[core]\neditor = vim\n");
+  put("home/day.cfg", "[core]\neditor = vim\n");
   const rows = await look(["home/more"]);
   expect(rows.get("git-settings:~/more")?.verdict).toBe("reachable");
-  expect(rows.get("git-settings:~/work.cfg")?.verdict).toBe("denied");
+  expect(rows.get("git-settings:~/day.cfg")?.verdict).toBe("denied");
   expect(rows.get("git-program:core.sshcommand")).toMatchObject({ verdict: "reachable", access: ["configure"] });
   expect(rows.get("git-program:core.editor")?.verdict).toBe("denied");
 });

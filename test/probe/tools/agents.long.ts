@@ -216,7 +216,7 @@ test("a server that is reached by a URL is driven through the agent, and read wh
     remote: [{ name: "desk", at: url }],
     beside: (paths) => [
       process.execPath,
-      join(import.meta.dirname, "../../support/deskHttpServer.mjs"),
+      join(import.meta.dirname, "../../support/deskServer.mjs"),
       "8931",
       JSON.stringify(paths),
     ],
